@@ -1,0 +1,132 @@
+"""How good is a code, a subspace, a classifier. Thin, checked doors to scikit-learn and SciPy."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["accuracy", "confusion", "knn_accuracy", "principal_angles"]
+
+
+def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """Part of the predictions that equal the labels.
+
+    Args:
+        predictions: whole numbers, shape (N,).
+        labels: whole numbers, shape (N,).
+
+    Returns:
+        From 0 to 1.
+
+    Raises:
+        ValueError: if the shapes differ, or there is nothing to count.
+    """
+    predicted, true = _labels(predictions, labels)
+    return float((predicted == true).mean())
+
+
+def confusion(labels: ArrayLike, predictions: ArrayLike, classes: int = 10) -> NDArray[np.int64]:
+    """How often each label was taken for each other one.
+
+    Args:
+        labels: the truth, whole numbers from 0 to ``classes`` − 1, shape (N,).
+        predictions: the same type and shape.
+        classes: how many classes there are.
+
+    Returns:
+        Counts of shape (classes, classes): the true label gives the row, the prediction the column.
+
+    Raises:
+        ValueError: if the shapes differ, there is nothing to count, or a label is out of range.
+    """
+    predicted, true = _labels(predictions, labels)
+    for values in (predicted, true):
+        if values.min() < 0 or values.max() >= classes:
+            raise ValueError(
+                f"labels must be from 0 to {classes - 1}; got {values.min()} to {values.max()}"
+            )
+    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def knn_accuracy(
+    train_codes: ArrayLike,
+    train_labels: ArrayLike,
+    test_codes: ArrayLike,
+    test_labels: ArrayLike,
+    k: int = 10,
+) -> float:
+    """Accuracy of a k-nearest-neighbour classifier on codes: do like digits lie together?
+
+    Cover & Hart, *Nearest Neighbor Pattern Classification* (1967); Euclidean distance.
+
+    Args:
+        train_codes: shape (N, d).
+        train_labels: shape (N,).
+        test_codes: shape (M, d).
+        test_labels: shape (M,).
+        k: neighbours that vote, from 1 to N.
+
+    Returns:
+        From 0 to 1.
+
+    Raises:
+        ValueError: if shapes do not fit, ``k`` is out of range, or a code is not finite.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    train, test = _matrix(train_codes, "train_codes"), _matrix(test_codes, "test_codes")
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(f"codes of {train.shape[1]} and of {test.shape[1]} numbers")
+    if not 1 <= k <= len(train):
+        raise ValueError(f"k must be from 1 to {len(train)}, the codes there are; got {k}")
+    labels = np.asarray(train_labels)
+    if labels.shape != (len(train),):
+        raise ValueError(f"{len(train)} codes but labels of shape {labels.shape}")
+    model = KNeighborsClassifier(n_neighbors=k).fit(train, labels)
+    return accuracy(model.predict(test), test_labels)
+
+
+def principal_angles(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Angles between the subspaces that the rows of two matrices span.
+
+    All 0: the same subspace. One of 90: a direction that the other lacks. Björck & Golub,
+    *Numerical Methods for Computing Angles Between Linear Subspaces* (1973).
+
+    Args:
+        a: shape (m, D), rows linearly independent.
+        b: shape (n, D), rows linearly independent.
+
+    Returns:
+        min(m, n) angles in degrees, ascending.
+
+    Raises:
+        ValueError: if shapes do not fit, a value is not finite, or rows are linearly dependent.
+    """
+    from scipy.linalg import subspace_angles
+
+    rows_a, rows_b = _matrix(a, "a"), _matrix(b, "b")
+    if rows_a.shape[1] != rows_b.shape[1]:
+        raise ValueError(f"vectors of {rows_a.shape[1]} and of {rows_b.shape[1]} numbers")
+    for name, rows in (("a", rows_a), ("b", rows_b)):
+        if np.linalg.matrix_rank(rows) < len(rows):
+            raise ValueError(f"the {len(rows)} rows of {name} are linearly dependent")
+    return np.degrees(subspace_angles(rows_a.T, rows_b.T))[::-1]
+
+
+def _labels(predictions: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:
+    predicted, true = np.asarray(predictions), np.asarray(labels)
+    if predicted.shape != true.shape or true.ndim != 1:
+        raise ValueError(
+            f"predictions {predicted.shape} and labels {true.shape} must both be of shape (N,); "
+            "scores of shape (N, classes) become predictions by .argmax(1)"
+        )
+    if len(true) == 0:
+        raise ValueError("there are no labels to compare")
+    return predicted, true
+
+
+def _matrix(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or len(matrix) == 0:
+        raise ValueError(f"{name} must be of shape (N, d) with N > 0; got {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+    return matrix
