@@ -247,9 +247,7 @@ def evaluate(
     return {"loss": sum(parts.values()), **parts}
 
 
-def predict(
-    function: Callable[[Tensor], Tensor], data: Data, batch_size: int = 1000
-) -> Tensor:
+def predict(function: Callable[[Tensor], Tensor], data: Data, batch_size: int = 1000) -> Tensor:
     """Apply a model, or a method such as ``model.encode``, to all data, batch by batch.
 
     Args:
@@ -341,7 +339,9 @@ def _check_values(x: Tensor) -> None:
     if not x.is_floating_point():
         raise ValueError(f"inputs must be uint8 images or floating point; got {x.dtype}")
     if not x.isfinite().all():
-        first = int((~x.isfinite().flatten(1).all(1) if x.dim() > 1 else ~x.isfinite()).nonzero()[0])
+        first = int(
+            (~x.isfinite().flatten(1).all(1) if x.dim() > 1 else ~x.isfinite()).nonzero()[0]
+        )
         raise ValueError(f"the data hold NaN or infinity, first in item {first}")
     if x.dim() == 4 and (x.min() < 0 or x.max() > 1):
         raise ValueError(
@@ -525,9 +525,7 @@ def _checkpoint_path(checkpoint: str | Path | None) -> Path | None:
     return path
 
 
-def _save_checkpoint(
-    path: Path, model: nn.Module, players: list[_Side], history: History
-) -> None:
+def _save_checkpoint(path: Path, model: nn.Module, players: list[_Side], history: History) -> None:
     """Model, optimisers, random state and history; written beside it first, then moved over it."""
     from safetensors.torch import save_file
 
@@ -535,9 +533,7 @@ def _save_checkpoint(
     tensors["random_state"] = torch.get_rng_state()
     for i, player in enumerate(players):
         for j, state in player.optimiser.state_dict()["state"].items():
-            tensors |= {
-                f"optimiser.{i}.{j}.{k}": v for k, v in state.items() if torch.is_tensor(v)
-            }
+            tensors |= {f"optimiser.{i}.{j}.{k}": v for k, v in state.items() if torch.is_tensor(v)}
     about = {"epochs": history.epochs, "seconds": history.seconds}
     partial = path.with_suffix(".partial")
     tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
@@ -545,15 +541,13 @@ def _save_checkpoint(
     os.replace(partial, path)
 
 
-def _load_checkpoint(
-    path: Path, model: nn.Module, players: list[_Side], history: History
-) -> None:
+def _load_checkpoint(path: Path, model: nn.Module, players: list[_Side], history: History) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["aelib"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is no whole checkpoint of aelib ({error}); move it away to start again"

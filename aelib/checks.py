@@ -1,0 +1,237 @@
+"""Checks for exercises: they say which expectation failed, on what input, and where to look.
+
+A check never raises on a learner's answer, and never shows the right one. The result displays
+itself; ``result.ok`` says whether the answer is right.
+"""
+
+import html
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Case", "Mistake", "Result", "function", "that", "value"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found.
+
+    Attributes:
+        ok: whether the answer is right.
+        message: what is wrong and where to look, or what was checked.
+    """
+
+    ok: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        return f"{'✓' if self.ok else '✗'} {self.message}"
+
+    def _repr_html_(self) -> str:
+        colour, mark = ("#1a7f37", "✓") if self.ok else ("#bc4c00", "✗")
+        lines = html.escape(self.message).replace("\n", "<br>")
+        return (
+            f'<div class="aelib-check" style="border-left:4px solid {colour};padding:0.3em 0.8em">'
+            f"<strong>{mark}</strong> {lines}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input on which a learner's function is tried.
+
+    Attributes:
+        arguments: given to the function in order.
+        expected: what it must return: a number, array, tensor, or anything that compares by ``==``.
+        why: shown if this case fails: what the case is about, without the answer.
+    """
+
+    arguments: tuple[Any, ...]
+    expected: Any
+    why: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that people give, and what to say to it.
+
+    Attributes:
+        value: the wrong answer.
+        hint: names the mistake, without the answer.
+    """
+
+    value: Any
+    hint: str
+
+
+def function(
+    learner: Callable[..., Any],
+    cases: Sequence[Case],
+    *,
+    where: str = "",
+    tolerance: float = 1e-5,
+) -> Result:
+    """Try a learner's function on small inputs with known answers.
+
+    Args:
+        learner: the function to try; one that returns ``None`` or ``...`` counts as unanswered.
+        cases: tried in order; the first that fails is reported.
+        where: where to read again, e.g. ``"section 2"``.
+        tolerance: how far a number may be off, absolutely or relative to the expected one.
+
+    Returns:
+        The result. An exception inside ``learner`` is reported in it, not raised.
+
+    Raises:
+        ValueError: if there are no cases: that is a mistake of the exercise, not of the learner.
+    """
+    if not cases:
+        raise ValueError("a check needs at least one case")
+    if not callable(learner):
+        return _wrong(f"A function is needed here; this is {_short(learner)}.", where)
+    name = getattr(learner, "__name__", "the function")
+    for case in cases:
+        call = f"{name}({', '.join(map(_short, case.arguments))})"
+        try:
+            answer = learner(*case.arguments)
+        except Exception as error:
+            return _wrong(f"{call} stopped with {type(error).__name__}: {error}\n{case.why}", where)
+        if answer is None or answer is ...:
+            return _unanswered(f"{name} returns {answer!r}", where)
+        problem = _difference(answer, case.expected, tolerance)
+        if problem:
+            return _wrong(f"{call}: {problem}\n{case.why}", where)
+    return Result(True, f"Right: {name} gave the expected answer on {_count(len(cases), 'input')}.")
+
+
+def value(
+    learner: Any,
+    expected: Any,
+    *,
+    what: str = "the answer",
+    where: str = "",
+    tolerance: float = 1e-5,
+    mistakes: Sequence[Mistake] = (),
+) -> Result:
+    """Compare a learner's value with the expected one.
+
+    Args:
+        learner: the answer; ``None`` or ``...`` counts as unanswered.
+        expected: a number, array, tensor, or anything that compares by ``==``.
+        what: names the value in the message.
+        where: where to read again.
+        tolerance: how far a number may be off, absolutely or relative to the expected one.
+        mistakes: wrong answers that have a hint of their own.
+
+    Returns:
+        The result.
+    """
+    if learner is None or learner is ...:
+        return _unanswered(f"{what} is {learner!r}", where)
+    problem = _difference(learner, expected, tolerance)
+    if not problem:
+        return Result(True, f"Right: {what}.")
+    for mistake in mistakes:
+        if not _difference(learner, mistake.value, tolerance):
+            return _wrong(f"{what} is not {_short(learner)}. {mistake.hint}", where)
+    return _wrong(f"{what}: {problem}", where)
+
+
+def that(condition: bool | None, message: str, where: str = "") -> Result:
+    """One expectation in words.
+
+    Args:
+        condition: whether it holds; ``None`` counts as unanswered.
+        message: what is expected, said so that it helps when it does not hold.
+        where: where to read again.
+
+    Returns:
+        The result.
+    """
+    if condition is None or condition is ...:
+        return _unanswered("there is nothing to check", where)
+    return Result(True, f"Right: {message}") if condition else _wrong(f"Not so: {message}", where)
+
+
+def _unanswered(why: str, where: str) -> Result:
+    return _wrong(
+        f"Not answered yet: {why}. Write your answer above and run the cell again.", where
+    )
+
+
+def _wrong(message: str, where: str) -> Result:
+    return Result(False, f"{message}\nLook again at {where}." if where else message)
+
+
+def _difference(answer: Any, expected: Any, tolerance: float) -> str:
+    """What is wrong with an answer, without the right one; empty if nothing is."""
+    if isinstance(expected, bool | str) or not _numeric(expected):
+        return "" if _equal(answer, expected) else f"{_short(answer)} is not what is expected."
+    if not _numeric(answer):
+        return f"numbers are expected; this is {_short(answer)}."
+    a, e = _array(answer), _array(expected)
+    if a.shape != e.shape:
+        return f"the shape must be {e.shape}; it is {a.shape}."
+    if not np.isfinite(a).all() and np.isfinite(e).all():
+        return "the answer holds NaN or infinity."
+    off = ~np.isclose(a, e, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if not off.any():
+        return ""
+    if a.size == 1:
+        side = "too large" if a.item() > e.item() else "too small"
+        return f"{a.item():.6g} is {side}{_factor(a.item(), e.item())}."
+    first = tuple(int(i) for i in np.argwhere(off)[0])
+    side = "too large" if a[first] > e[first] else "too small"
+    at = first[0] if len(first) == 1 else first
+    return f"{int(off.sum())} of {a.size} numbers are off; the first, at {at}, is {side}."
+
+
+def _factor(answer: float, expected: float) -> str:
+    """A hint for the mistakes that are a factor: sign, two, number of pixels."""
+    if expected == 0 or not math.isfinite(answer / expected):
+        return ""
+    ratio = answer / expected
+    if math.isclose(ratio, -1, rel_tol=1e-4):
+        return "; its sign is wrong"
+    for factor in (2, 10, 28, 784):
+        for r, word in ((ratio, "too large by"), (1 / ratio if ratio else 0, "too small by")):
+            if math.isclose(r, factor, rel_tol=1e-4):
+                return f", {word} a factor of {factor}"
+    return ""
+
+
+def _numeric(value: Any) -> bool:
+    try:
+        return np.issubdtype(_array(value).dtype, np.number)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+
+
+def _array(value: Any) -> np.ndarray:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    return np.asarray(value)
+
+
+def _equal(answer: Any, expected: Any) -> bool:
+    try:
+        return bool(answer == expected)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+
+
+def _short(value: Any) -> str:
+    if hasattr(value, "shape") and len(value.shape) and math.prod(value.shape) > 6:
+        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    text = repr(value.tolist()) if hasattr(value, "tolist") else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
