@@ -4,7 +4,7 @@ Whole sets fit in memory (MNIST: 55 MB), so a batch is an index and a cast. That
 faster than decoding, converting and collating image by image; chapter 03 measures it.
 """
 
-import hashlib
+import gzip
 import os
 import warnings
 import zlib
@@ -51,11 +51,10 @@ class Split:
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> "Split":
         """The images at ``index`` as a set of its own; a single number keeps the batch dimension."""
-        if isinstance(index, int):
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"image {index} of a set of {len(self)}")
-            index = [index]
-        return Split(self.images[index], self.labels[index])
+        images, labels = self.images[index], self.labels[index]
+        if labels.dim() == 0:
+            images, labels = images[None], labels[None]
+        return Split(images, labels)
 
     @property
     def pixels(self) -> Tensor:
@@ -136,8 +135,8 @@ def mnist(root: str | Path | None = None) -> ImageSet:
     Proceedings of the IEEE 86 (1998).
 
     In a copy of the course the four archives lie in ``data/MNIST/raw`` and no network is asked.
-    Elsewhere torchvision downloads them once. Either way torchvision checks their MD5 sums, and
-    what was unpacked is checked against the archive; a damaged file is named, and made anew.
+    Elsewhere torchvision downloads them once. Every time the MD5 sums that torchvision knows are
+    checked, and the CRC-32 of what was unpacked; a damaged file is named, and made anew.
 
     Args:
         root: folder that holds, or will hold, ``MNIST/raw``. By default the course's ``data``;
@@ -155,7 +154,7 @@ def mnist(root: str | Path | None = None) -> ImageSet:
     root = Path(root).expanduser() if root is not None else _data_folder()
     raw = root / "MNIST" / "raw"
     for filename, md5 in MNIST.resources:
-        _remove_damaged(raw / filename, md5)
+        _mend(raw / filename, md5)
     try:
         parts = [MNIST(str(root), train=train, download=True) for train in (True, False)]
     except Exception as error:
@@ -189,11 +188,12 @@ def shift(x: Tensor, pixels: int = 1, generator: torch.Generator | None = None) 
         A new tensor of the same shape. Rows and columns that leave the image are lost.
 
     Raises:
-        ValueError: if ``x`` is not four-dimensional or ``pixels`` is negative.
+        ValueError: if ``x`` is not four-dimensional, or ``pixels`` is negative or not whole.
     """
-    if x.dim() != 4 or pixels < 0:
+    if x.dim() != 4 or not isinstance(pixels, int) or pixels < 0:
         raise ValueError(
-            f"shift needs images (N, C, H, W) and pixels >= 0; got {tuple(x.shape)}, {pixels}"
+            "shift needs images (N, C, H, W) and a whole number of pixels, at least 0; got shape "
+            f"{tuple(x.shape)} and {pixels!r}"
         )
     n, c, h, w = x.shape
     padded = torch.nn.functional.pad(x, (pixels,) * 4)
@@ -213,22 +213,28 @@ def _data_folder() -> Path:
     return Path(os.environ.get("AELIB_DATA") or Path.home() / ".cache" / "aelib").expanduser()
 
 
-def _remove_damaged(archive: Path, md5: str) -> None:
-    """Name and remove a half-written archive, or an unpacked file that is not its archive's."""
-    if not archive.exists():
-        return
-    if hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest() != md5:
+# CRC-32 of the unpacked files. Torchvision checks the archives alone, and only to download them.
+_UNPACKED = {
+    "train-images-idx3-ubyte": 0xE9F4D8B3,
+    "train-labels-idx1-ubyte": 0xE0CB4AD2,
+    "t10k-images-idx3-ubyte": 0x91373BDF,
+    "t10k-labels-idx1-ubyte": 0x4AB9EFF9,
+}
+
+
+def _mend(archive: Path, md5: str) -> None:
+    """Name and remove what is damaged, and unpack what is whole."""
+    from torchvision.datasets.utils import check_integrity
+
+    unpacked = archive.with_suffix("")
+    if archive.exists() and not check_integrity(archive, md5):
         warnings.warn(f"{archive} is damaged or incomplete; fetching it again", stacklevel=3)
         archive.unlink()
-        return
-    unpacked = archive.with_suffix("")
-    if unpacked.exists() and zlib.crc32(unpacked.read_bytes()) != _crc32_of(archive):
-        warnings.warn(f"{unpacked} is damaged or incomplete; unpacking it again", stacklevel=3)
+    if unpacked.exists() and zlib.crc32(unpacked.read_bytes()) != _UNPACKED[unpacked.name]:
+        warnings.warn(f"{unpacked} is damaged or incomplete; making it again", stacklevel=3)
         unpacked.unlink()
-
-
-def _crc32_of(archive: Path) -> int:
-    """The CRC-32 of the content, which gzip keeps in the last eight bytes (RFC 1952)."""
-    with archive.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        return int.from_bytes(file.read(4), "little")
+    if archive.exists() and not unpacked.exists():
+        # Renamed when it is whole: another process never sees half a file.
+        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}.partial")
+        partial.write_bytes(gzip.decompress(archive.read_bytes()))
+        os.replace(partial, unpacked)

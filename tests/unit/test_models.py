@@ -1,0 +1,182 @@
+"""Models: shapes, and the references that they must agree with."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA as SklearnPCA
+from torch import nn
+
+from aelib import losses, metrics, models, training
+
+shapes = st.sampled_from([(1, 4, 4), (3, 2, 5), (6,), (1, 3, 2)])
+
+
+def correlated(n=200, d=12, seed=0):
+    """Points whose variance falls off clearly from one direction to the next."""
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.linalg.qr(torch.randn(d, d, generator=generator)).Q
+    scales = 2.0 ** -torch.arange(d)
+    return torch.randn(n, d, generator=generator) * scales @ mixing.T + 0.5
+
+
+# ----------------------------------------------------------------------------------------- nets
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 4))
+def test_mlp_has_the_widths_and_no_activation_at_the_end(widths, n):
+    net = models.mlp(widths, nn.Tanh)
+    assert isinstance(net, nn.Sequential)
+    assert net(torch.zeros(n, widths[0])).shape == (n, widths[-1])
+    linear = [m for m in net if isinstance(m, nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in linear] == list(zip(widths, widths[1:]))
+    assert [type(m) for m in net[1::2]] == [nn.Tanh] * (len(widths) - 2)
+    assert isinstance(net[-1], nn.Linear)
+
+
+@given(shapes, st.lists(st.integers(1, 9), max_size=3), st.integers(1, 5), st.integers(1, 3))
+def test_autoencoder_shapes(shape, hidden, code, n):
+    model = models.Autoencoder(hidden=hidden, code=code, shape=shape)
+    x = torch.rand(n, *shape)
+    z = model.encode(x)
+    x_hat = model.decode(z)
+    assert z.shape == (n, code)
+    assert x_hat.shape == x.shape
+    assert ((x_hat >= 0) & (x_hat <= 1)).all()
+    torch.testing.assert_close(model(x), x_hat)
+    torch.testing.assert_close(model.encoder(x), z)
+    torch.testing.assert_close(model.decoder(z), x_hat)
+
+
+def test_the_default_is_the_network_of_2006():
+    model = models.Autoencoder()
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    widths = [m.in_features for m in linear] + [linear[-1].out_features]
+    assert widths == [784, 1000, 500, 250, 2, 250, 500, 1000, 784]
+    weights = sum(a * b + b for a, b in zip(widths, widths[1:]))
+    assert sum(p.numel() for p in model.parameters()) == weights
+    assert model(torch.zeros(1, 1, 28, 28)).shape == (1, 1, 28, 28)
+
+
+@pytest.mark.parametrize("kind", [models.LinearAutoencoder, models.LogisticPCA])
+def test_one_linear_layer_each_side(kind):
+    model = kind(3, (1, 4, 5))
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in linear] == [(20, 3), (3, 20)]
+    x = torch.randn(6, 1, 4, 5)
+    by_hand = linear[1](linear[0](x.flatten(1)))
+    by_hand = by_hand.sigmoid() if kind is models.LogisticPCA else by_hand
+    torch.testing.assert_close(model(x), by_hand.view_as(x))
+
+
+def test_the_same_seed_gives_the_same_network():
+    def weights(seed):
+        torch.manual_seed(seed)
+        return torch.cat([p.flatten() for p in models.Autoencoder((5,), 2, (1, 3, 3)).parameters()])
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_the_batch_does_not_mix():
+    model = models.Autoencoder(hidden=(7,), code=2, shape=(1, 3, 3)).double()
+    x = torch.rand(5, 1, 3, 3, dtype=torch.float64)
+    order = torch.tensor([3, 1, 4, 0, 2])
+    torch.testing.assert_close(model(x[order]), model(x)[order])
+    torch.testing.assert_close(model(x[:1]), model(x)[:1])
+
+
+# ------------------------------------------------------------------------------------------ PCA
+@pytest.mark.parametrize("code", [1, 3, 12])
+def test_pca_against_scikit_learn(code):
+    x = correlated()
+    ours, theirs = models.PCA(code, (12,)).fit(x), SklearnPCA(code).fit(x.numpy())
+    np.testing.assert_allclose(ours.mean, theirs.mean_, atol=1e-5)
+    np.testing.assert_allclose(ours.variances, theirs.explained_variance_, rtol=1e-3)
+    signs = np.sign((ours.components.numpy() * theirs.components_).sum(1))
+    np.testing.assert_allclose(
+        ours.components.numpy() * signs[:, None], theirs.components_, atol=2e-3
+    )
+    np.testing.assert_allclose(ours.encode(x) * signs, theirs.transform(x.numpy()), atol=2e-3)
+    reference = theirs.inverse_transform(theirs.transform(x.numpy()))
+    np.testing.assert_allclose(ours(x), reference, atol=1e-4)
+
+
+@given(st.integers(0, 1000), st.integers(1, 6), st.sampled_from([(1, 2, 3), (6,), (2, 3, 1)]))
+def test_pca_laws(seed, code, shape):
+    x = correlated(n=50, d=6, seed=seed).unflatten(1, shape)
+    model = models.PCA(code, shape)
+    assert model.fit(x) is model
+    assert model.mean.shape == (6,)
+    assert model.components.shape == (code, 6)
+    assert model.variances.shape == (code,)
+    torch.testing.assert_close(model.components @ model.components.T, torch.eye(code))
+    assert (model.variances.diff() <= 1e-6).all()
+    z = model.encode(x)
+    assert z.shape == (50, code)
+    torch.testing.assert_close(z.mean(0), torch.zeros(code), atol=1e-5, rtol=0)
+    torch.testing.assert_close(z.T.cov().reshape(code, code).diagonal(), model.variances)
+    x_hat = model.decode(z)
+    assert x_hat.shape == x.shape
+    torch.testing.assert_close(model.encode(x_hat), z, atol=1e-5, rtol=1e-5)  # a projection
+    lost = losses.squared_error(x_hat, x).sum() / 49
+    whole = x.flatten(1).T.cov().trace()
+    torch.testing.assert_close(lost + model.variances.sum(), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_pca_keeps_everything_with_all_components():
+    x = correlated()
+    torch.testing.assert_close(models.PCA(12, (12,)).fit(x)(x), x, atol=1e-5, rtol=1e-5)
+
+
+def test_pca_does_not_depend_on_the_order_of_images_nor_change_them():
+    x = correlated()
+    before = x.clone()
+    a, b = models.PCA(3, (12,)).fit(x), models.PCA(3, (12,)).fit(x.flip(0))
+    assert torch.equal(x, before)
+    assert metrics.principal_angles(a.components, b.components).max() < 0.05
+    torch.testing.assert_close(a.variances, b.variances)
+
+
+def test_pca_is_stored_with_its_state():
+    """Buffers, not plain attributes: a state dict, a device and a copy all carry the fit."""
+    fitted = models.PCA(3, (12,)).fit(correlated())
+    fresh = models.PCA(3, (12,))
+    fresh.load_state_dict(fitted.state_dict())
+    x = correlated(seed=1)
+    assert torch.equal(fresh(x), fitted(x))
+    assert not list(fitted.parameters())
+
+
+def test_pca_with_fewer_images_than_components():
+    """Two images span one direction; the others must still be orthonormal and hold no variance."""
+    model = models.PCA(3, (12,)).fit(correlated(n=2))
+    torch.testing.assert_close(model.components @ model.components.T, torch.eye(3))
+    assert model.variances[0] > 0
+    torch.testing.assert_close(model.variances[1:], torch.zeros(2), atol=1e-6, rtol=0)
+
+
+# --------------------------------------------------------------- a linear autoencoder finds PCA
+def test_linear_autoencoder_finds_the_subspace_of_pca():
+    """Baldi & Hornik (1989): the same subspace (principal angles), the same error."""
+    x = correlated(n=512, d=8)
+    pca = models.PCA(2, (8,)).fit(x)
+    torch.manual_seed(0)
+    model = models.LinearAutoencoder(2, (8,))
+    before = metrics.principal_angles(model.decoder[0].weight.detach().T, pca.components)
+    training.fit(
+        model,
+        lambda model, batch: losses.squared_error(model(batch.x), batch.x).mean(),
+        x,
+        epochs=150,
+        batch_size=64,
+        lr=1e-2,
+        schedule=training.warmup_cosine(),
+        progress=False,
+    )
+    after = metrics.principal_angles(model.decoder[0].weight.detach().T, pca.components)
+    assert before.max() > 20
+    assert after.max() < 1
+    error, least = (losses.squared_error(m(x), x).mean().item() for m in (model, pca))
+    assert least <= error <= 1.01 * least
+    shallow = models.PCA(1, (8,)).fit(x)
+    assert losses.squared_error(shallow(x), x).mean().item() > 1.5 * error
