@@ -28,6 +28,7 @@ def squared_error(reconstruction: Tensor, target: Tensor) -> Tensor:
         Shape (N,), in squared units of a pixel, at least 0.
 
     Raises:
+        TypeError: if one is no floating-point tensor.
         ValueError: if the shapes differ, or there is no batch dimension.
     """
     _same_shape(reconstruction, target)
@@ -48,7 +49,9 @@ def cross_entropy(reconstruction: Tensor, target: Tensor) -> Tensor:
         Shape (N,), in nats, at least the entropy of the target (0 for black and white).
 
     Raises:
+        TypeError: if one is no floating-point tensor.
         ValueError: if the shapes differ, there is no batch dimension, or values leave [0, 1].
+        FloatingPointError: if a value is NaN, as after a step that was too long.
     """
     _same_shape(reconstruction, target)
     _unit_interval(reconstruction, "the reconstruction")
@@ -70,7 +73,9 @@ def cross_entropy_from_logits(logits: Tensor, target: Tensor) -> Tensor:
         Shape (N,), in nats, at least the entropy of the target.
 
     Raises:
+        TypeError: if one is no floating-point tensor.
         ValueError: if the shapes differ, there is no batch dimension, or the target leaves [0, 1].
+        FloatingPointError: if the target holds NaN.
     """
     _same_shape(logits, target)
     _unit_interval(target, "the target")
@@ -79,6 +84,13 @@ def cross_entropy_from_logits(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _same_shape(reconstruction: Tensor, target: Tensor) -> None:
+    for values in (reconstruction, target):
+        if not isinstance(values, Tensor) or not values.is_floating_point():
+            got = values.dtype if isinstance(values, Tensor) else type(values).__name__
+            raise TypeError(
+                f"a loss compares floating-point tensors; got {got}. Images as uint8 become pixels "
+                "in [0, 1] by .float() / 255, or by .pixels of a set."
+            )
     if reconstruction.shape != target.shape:
         raise ValueError(
             f"reconstruction {tuple(reconstruction.shape)} and target {tuple(target.shape)} must "
@@ -92,10 +104,15 @@ def _same_shape(reconstruction: Tensor, target: Tensor) -> None:
 
 
 def _unit_interval(values: Tensor, what: str) -> None:
-    # A NaN is let through: the training loop names it, with the step at which it came.
+    if values.numel() == 0:
+        return
     low, high = torch.aminmax(values.detach())
     if low < 0 or high > 1:
         raise ValueError(
             f"cross-entropy needs {what} in [0, 1]; got values from {low:.3g} to {high:.3g}. "
             "Divide pixels by 255, end the decoder in a sigmoid, or use squared_error."
+        )
+    if low.isnan():
+        raise FloatingPointError(
+            f"{what} holds NaN: training has diverged. Try a smaller learning rate."
         )

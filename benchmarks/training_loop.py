@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # so that the script runs from a clone that is not installed
     sys.path.insert(0, str(ROOT))
 
-from aelib import data, losses, training  # noqa: E402
+from aelib import data, losses, training
 
 BATCH = 128
 LEARNING_RATE = 1e-3
@@ -110,8 +110,7 @@ def torchvision_set(images: torch.Tensor) -> torch.utils.data.Dataset:
     """Torchvision's MNIST with ``ToTensor``, as every tutorial makes it, cut to ``images``."""
     from torchvision import datasets, transforms
 
-    root = data.mnist_root() if hasattr(data, "mnist_root") else ROOT / "data"
-    whole = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
+    whole = datasets.MNIST(ROOT / "data", train=True, transform=transforms.ToTensor())
     return torch.utils.data.Subset(whole, range(len(images))) if len(images) < 60_000 else whole
 
 

@@ -345,7 +345,7 @@ def test_shift_moves_each_image_as_a_whole(pixels, seed, shape):
     assert torch.equal(x, before)
     assert moved.shape == x.shape
     assert moved.dtype == x.dtype
-    n, _, h, w = shape
+    h, w = shape[2:]
     for image, result in zip(x, moved):
         padded = torch.nn.functional.pad(image, (pixels,) * 4)
         moves = [

@@ -1,5 +1,7 @@
 """Models: shapes, and the references that they must agree with."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def test_mlp_has_the_widths_and_no_activation_at_the_end(widths, n):
     assert isinstance(net, nn.Sequential)
     assert net(torch.zeros(n, widths[0])).shape == (n, widths[-1])
     linear = [m for m in net if isinstance(m, nn.Linear)]
-    assert [(m.in_features, m.out_features) for m in linear] == list(zip(widths, widths[1:]))
+    assert [(m.in_features, m.out_features) for m in linear] == list(pairwise(widths))
     assert [type(m) for m in net[1::2]] == [nn.Tanh] * (len(widths) - 2)
     assert isinstance(net[-1], nn.Linear)
 
@@ -52,7 +54,7 @@ def test_the_default_is_the_network_of_2006():
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     widths = [m.in_features for m in linear] + [linear[-1].out_features]
     assert widths == [784, 1000, 500, 250, 2, 250, 500, 1000, 784]
-    weights = sum(a * b + b for a, b in zip(widths, widths[1:]))
+    weights = sum(a * b + b for a, b in pairwise(widths))
     assert sum(p.numel() for p in model.parameters()) == weights
     assert model(torch.zeros(1, 1, 28, 28)).shape == (1, 1, 28, 28)
 
