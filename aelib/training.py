@@ -19,9 +19,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +49,8 @@ class Batch(NamedTuple):
     """What an objective sees.
 
     Attributes:
-        x: inputs, ``float32``, shape (N, ...); images are (N, C, H, W) in [0, 1].
+        x: inputs, shape (N, ...), of the model's type, ``float32`` as a rule; images are
+            (N, C, H, W) in [0, 1].
         y: labels or targets, shape (N, ...); an empty tensor of shape (N, 0) if there are none.
     """
 
@@ -55,8 +58,8 @@ class Batch(NamedTuple):
     y: Tensor
 
 
-Objective = Callable[[nn.Module, Batch], Tensor | Mapping[str, Tensor]]
-Data = Split | Tensor | tuple[Tensor, Tensor]
+Objective: TypeAlias = Callable[[nn.Module, Batch], Tensor | Mapping[str, Tensor]]
+Data: TypeAlias = Split | Tensor | tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class History:
 
     Attributes:
         epochs: one dictionary an epoch.
-        seconds: time spent in training, in seconds, validation included.
+        seconds: from the start to the end of the last epoch, with all that was done between.
         interrupted: whether a keyboard interrupt ended it early.
     """
 
@@ -98,12 +101,12 @@ class History:
     def __getitem__(self, name: str) -> list[float]:
         if self.epochs and name not in self.names:
             raise KeyError(f"{name!r} was not recorded; there are {', '.join(self.names)}")
-        return [epoch[name] for epoch in self.epochs]
+        return [epoch.get(name, math.nan) for epoch in self.epochs]
 
     @property
     def names(self) -> list[str]:
-        """What was recorded."""
-        return list(self.epochs[0]) if self.epochs else []
+        """What was recorded, in the order in which it came up."""
+        return list(dict.fromkeys(chain.from_iterable(self.epochs)))
 
     def plot(self) -> "Figure":
         """Draw every recorded number against the epoch; show it with :func:`aelib.plots.show`."""
@@ -142,8 +145,9 @@ def fit(
         model: any module; it ends on ``device``, in evaluation mode.
         objective: takes (model, batch), returns a scalar or named scalars; their sum is minimised.
             Or a list of players, who move in turn on every batch.
-        data: a :class:`aelib.data.Split`; or inputs x of shape (N, ...) in ``float32``; or a pair
-            (x, y). Inputs of four dimensions are images and must lie in [0, 1].
+        data: a :class:`aelib.data.Split`; or inputs x of shape (N, ...) in the model's type,
+            ``float32`` as a rule; or a pair (x, y). Inputs of four dimensions are images and must
+            lie in [0, 1].
         epochs: passes over the data, at least 1.
         batch_size: images a step; the last batch of an epoch may be smaller.
         lr: learning rate of the default optimiser, Adam.
@@ -151,14 +155,15 @@ def fit(
         schedule: takes the part of training that is done, from 0 to 1, and returns a factor for
             the learning rate, as :func:`warmup_cosine` does.
         seed: of the order of the data and of all randomness in the objective. The global random
-            state is left as it was.
+            state is left as it was, and what validation and ``on_epoch`` draw changes nothing.
         device: where to train; by default where the model is.
         validation: data for ``"validation loss"``, measured after each epoch in evaluation mode.
         on_epoch: called as ``on_epoch(epoch, model)`` in evaluation mode before training, with
             epoch 0, and after each epoch.
         progress: whether to show a progress bar.
         checkpoint: a ``.safetensors`` file, written after each epoch. If it is there, training goes
-            on from it, and ends where an uninterrupted one would have ended.
+            on from it, and ends where an uninterrupted one would have ended. If it holds ``epochs``
+            or more, it is read and nothing is trained.
 
     Returns:
         The history. A keyboard interrupt ends training early: the model keeps its weights, the
@@ -166,22 +171,27 @@ def fit(
 
     Raises:
         ValueError: if the data are empty, not finite, or out of range; if a number makes no sense;
-            if the objective does not return scalars, or does not depend on any parameter.
+            if the objective does not return scalars, or does not depend on any parameter; if the
+            checkpoint is damaged, or of another model or game.
         FloatingPointError: if a loss is NaN or infinite. The weights are those before that step.
+        Exception: what the objective raises, with a note of the step and the batch's shape.
     """
     _positive("epochs", epochs)
     _positive("batch_size", batch_size)
     device = _device(device, model)
-    arrays = _Arrays(data, device)
-    held_out = _Arrays(validation, device) if validation is not None else None
+    arrays = _Arrays(data, device, model)
+    held_out = _Arrays(validation, device, model) if validation is not None else None
+    path = _checkpoint_path(checkpoint)
     model.to(device)
-    players = _players(model, objective, lr, optimiser)
-    history, path = History(), _checkpoint_path(checkpoint)
+    players, history = _players(model, objective, lr, optimiser), History()
+    own_random_state = partial(
+        torch.random.fork_rng, devices=[device] if device.type == "cuda" else []
+    )
 
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with own_random_state():
         torch.manual_seed(seed)
         if path is not None and path.exists():
-            _load_checkpoint(path, model, players, history)
+            _load_checkpoint(path, model, players, history, device)
         steps = math.ceil(len(arrays) / batch_size)
         bar = tqdm(
             total=epochs * steps,
@@ -195,27 +205,30 @@ def fit(
         try:
             with bar:
                 if on_epoch is not None and not history.epochs:
-                    on_epoch(0, model.eval())
+                    with own_random_state():
+                        on_epoch(0, model.eval())
                 for epoch in range(len(history), epochs):
                     record = _epoch(
                         model, players, arrays, batch_size, schedule, epoch, epochs, bar
                     )
                     if held_out is not None:
                         for player in players:
-                            part = _measure(model, player.objective, held_out, 1000)
-                            record[f"validation {player.prefix}loss"] = sum(part.values())
+                            with own_random_state():
+                                parts = _measure(model, player.objective, held_out, 1000)
+                            record[f"validation {player.prefix}loss"] = sum(parts.values())
                     history.epochs.append(record)
                     history.seconds = time.perf_counter() - started
                     if path is not None:
-                        _save_checkpoint(path, model, players, history)
+                        _save_checkpoint(path, model, players, history, device)
                     bar.set_postfix({n: f"{v:.4g}" for n, v in record.items()}, refresh=False)
                     if on_epoch is not None:
-                        on_epoch(epoch + 1, model.eval())
+                        with own_random_state():
+                            on_epoch(epoch + 1, model.eval())
         except KeyboardInterrupt:
             history.interrupted = True
             history.seconds = time.perf_counter() - started
             print(
-                f"Interrupted in epoch {len(history) + 1} of {epochs}. The model keeps the weights "
+                f"Interrupted in epoch {min(len(history) + 1, epochs)} of {epochs}. The model keeps the weights "
                 f"it has now, the history its {len(history)} full epochs.",
                 file=sys.stderr,
             )
@@ -239,10 +252,13 @@ def evaluate(
         The named parts, and their sum as ``"loss"``.
 
     Raises:
+        TypeError: if the objective is no function, as a list of players is not.
         ValueError: as :func:`fit` does.
     """
     _positive("batch_size", batch_size)
-    arrays = _Arrays(data, _device(None, model))
+    if not callable(objective):
+        raise TypeError("evaluate takes one objective; of a player, take player.objective")
+    arrays = _Arrays(data, _device(None, model), model)
     parts = _measure(model, objective, arrays, batch_size)
     return {"loss": sum(parts.values()), **parts}
 
@@ -260,16 +276,24 @@ def predict(function: Callable[[Tensor], Tensor], data: Data, batch_size: int = 
         The results in one tensor on the CPU, without gradients.
 
     Raises:
-        ValueError: as :func:`fit` does.
+        ValueError: as :func:`fit` does; or if the function returns no tensor with one row an item.
     """
     _positive("batch_size", batch_size)
     owner = function if isinstance(function, nn.Module) else getattr(function, "__self__", None)
     module = owner if isinstance(owner, nn.Module) else nn.Module()
-    arrays = _Arrays(data, _device(None, module))
-    with _evaluation(module), torch.inference_mode():
-        results = [function(batch.x).cpu() for batch in arrays.in_order(batch_size)]
-    # Cloned outside inference mode, so that the result may be used in training again.
-    return torch.cat(results).clone()
+    arrays = _Arrays(data, _device(None, module), module)
+    results = []
+    with _evaluation(module), torch.no_grad():
+        for batch in arrays.in_order(batch_size):
+            result = function(batch.x)
+            if not isinstance(result, Tensor) or result.shape[:1] != batch.x.shape[:1]:
+                got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+                raise ValueError(
+                    "the function must return one tensor with as many rows as x; x has shape "
+                    f"{tuple(batch.x.shape)}, the result {got}"
+                )
+            results.append(result.cpu())
+    return torch.cat(results)
 
 
 def warmup_cosine(warmup: float = 0.1) -> Callable[[float], float]:
@@ -298,9 +322,9 @@ def warmup_cosine(warmup: float = 0.1) -> Callable[[float], float]:
 
 
 class _Arrays:
-    """Checked data on a device, given out in batches."""
+    """Checked data on a device, given out in batches of the type that the model computes in."""
 
-    def __init__(self, data: Any, device: torch.device) -> None:
+    def __init__(self, data: Any, device: torch.device, model: nn.Module) -> None:
         if isinstance(data, Split):
             x, y = data.images, data.labels
         elif isinstance(data, Tensor):
@@ -314,18 +338,28 @@ class _Arrays:
             )
         if x.dim() == 0 or len(x) == 0:
             raise ValueError(f"the data are empty: shape {tuple(x.shape)}")
-        if len(x) != len(y):
-            raise ValueError(f"{len(x)} inputs but {len(y)} labels; there must be one for each")
+        if y.shape[:1] != x.shape[:1]:
+            raise ValueError(
+                f"{len(x)} inputs but {len(y) if y.dim() else 'no'} labels; there must be one for "
+                "each"
+            )
+        first = next(model.parameters(), None)
+        self.dtype = first.dtype if first is not None else torch.float32
         if x.dtype != torch.uint8:
             _check_values(x)
-        self.x, self.y = x.to(device), y.to(device)
+            if first is not None and x.dtype != first.dtype:
+                raise ValueError(
+                    f"the inputs are {x.dtype}, the model's weights {self.dtype}; convert the "
+                    f"inputs by x.to({self.dtype})"
+                )
+        self.x, self.y = x.detach().to(device), y.detach().to(device)
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, index: Tensor | slice) -> Batch:
         x = self.x[index]
-        return Batch(x.float().div_(255) if x.dtype == torch.uint8 else x, self.y[index])
+        return Batch(x.to(self.dtype).div_(255) if x.dtype == torch.uint8 else x, self.y[index])
 
     def shuffled(self, batch_size: int) -> Iterator[Batch]:
         order = torch.randperm(len(self)).to(self.x.device)
@@ -361,7 +395,7 @@ class _Side:
         lr: float,
         optimiser: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] | None,
     ) -> None:
-        self.objective, self.prefix = player.objective, prefix
+        self.name, self.objective, self.prefix = player.name, player.objective, prefix
         self.parameters = [p for p in player.parameters(model) if p.requires_grad]
         if not self.parameters:
             raise ValueError(f"{prefix or 'the model '}has no parameters to train")
@@ -381,22 +415,24 @@ class _Side:
             group["lr"] = rate * factor
 
     def step(self, model: nn.Module, batch: Batch, where: Callable[[], str]) -> dict[str, float]:
-        parts = _named(self.objective(model, batch), self.prefix)
+        parts = _parts(self.objective, model, batch, where)
         total = sum(parts.values())
         values = {name: part.item() for name, part in parts.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise FloatingPointError(
-                    f"{name} is {value} in {where()}; the weights are those before this step. "
+                    f"{self.prefix}{name} is {value} in {where()}; the weights are those before "
+                    "this step. "
                     "Try a smaller learning rate, and look for a logarithm or a division of 0."
                 )
-        if not total.requires_grad:
-            raise ValueError(
-                f"{self.prefix or 'the '}loss does not depend on any parameter. Was it computed "
-                "under no_grad, from a detached tensor, or not from the model at all?"
-            )
         self.optimiser.zero_grad()
-        total.backward(inputs=self.parameters)
+        if total.requires_grad:
+            total.backward(inputs=self.parameters)
+        if all(p.grad is None for p in self.parameters):
+            raise ValueError(
+                f"{self.prefix or 'the '}loss does not depend on any parameter to train. Was it "
+                "computed under no_grad, from a detached tensor, or not from the model at all?"
+            )
         self.optimiser.step()
         return values
 
@@ -410,14 +446,25 @@ def _players(
     if callable(objective):
         alone = Player("", objective, lambda m: m.parameters())
         return [_Side(model, alone, "", lr, optimiser)]
-    if not objective or not all(isinstance(p, Player) for p in objective):
+    if not isinstance(objective, list | tuple) or not all(isinstance(p, Player) for p in objective):
+        raise ValueError("the objective must be a function of (model, batch), or a list of Players")
+    if not objective:
         raise ValueError("the objective must be a function of (model, batch), or a list of Players")
     if len({p.name for p in objective}) < len(objective):
         raise ValueError("two players have the same name")
     return [_Side(model, p, f"{p.name} ", lr, optimiser) for p in objective]
 
 
-def _named(result: Tensor | Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _parts(
+    objective: Objective, model: nn.Module, batch: Batch, where: Callable[[], str]
+) -> dict[str, Tensor]:
+    """The named losses of a batch, checked; one without a name is called "loss"."""
+    try:
+        result = objective(model, batch)
+    except Exception as error:
+        x, y = tuple(batch.x.shape), tuple(batch.y.shape)
+        error.add_note(f"In {where()}: the batch has x of shape {x} and y of shape {y}.")
+        raise
     parts = dict(result) if isinstance(result, Mapping) else {"loss": result}
     for name, part in parts.items():
         if not isinstance(part, Tensor) or part.dim() != 0:
@@ -428,7 +475,9 @@ def _named(result: Tensor | Mapping[str, Tensor], prefix: str) -> dict[str, Tens
             )
     if not parts:
         raise ValueError("the objective returned no losses")
-    return {prefix + name: part for name, part in parts.items()}
+    if len(parts) > 1 and "loss" in parts:
+        raise ValueError('give the part called "loss" another name: that is the sum of all parts')
+    return parts
 
 
 def _epoch(
@@ -443,23 +492,23 @@ def _epoch(
 ) -> dict[str, float]:
     """One pass over the data; returns the mean of every named loss."""
     model.train()
-    sums: dict[str, float] = {}
+    sums: list[dict[str, float]] = [{} for _ in players]
     steps = math.ceil(len(arrays) / batch_size)
     for step, batch in enumerate(arrays.shuffled(batch_size)):
-        for player in players:
-            if schedule is not None:
-                # The middle of the step: neither the first nor the last is spent at a rate of 0.
-                player.scale_rate(schedule((epoch + (step + 0.5) / steps) / epochs))
-            where = lambda: f"epoch {epoch + 1}, step {step + 1}"  # noqa: E731, B023
+        where = partial("epoch {}, step {}".format, epoch + 1, step + 1)
+        if schedule is not None:
+            # The middle of the step: neither the first nor the last is spent at a rate of 0.
+            factor = schedule((epoch + (step + 0.5) / steps) / epochs)
+            for player in players:
+                player.scale_rate(factor)
+        for player, own in zip(players, sums, strict=True):
             for name, value in player.step(model, batch, where).items():
-                sums[name] = sums.get(name, 0.0) + value * len(batch.x)
+                own[name] = own.get(name, 0.0) + value * len(batch.x)
         bar.update()
-    record = {name: value / len(arrays) for name, value in sums.items()}
-    for player in players:
-        total = f"{player.prefix}loss"
-        if total not in record:
-            parts = [v for n, v in record.items() if n.startswith(player.prefix)]
-            record = {total: sum(parts), **record}
+    record = {}
+    for player, own in zip(players, sums, strict=True):
+        record[f"{player.prefix}loss"] = sum(own.values()) / len(arrays)
+        record |= {f"{player.prefix}{name}": value / len(arrays) for name, value in own.items()}
     return record
 
 
@@ -468,9 +517,9 @@ def _measure(
 ) -> dict[str, float]:
     """Mean of every named part over the data, in evaluation mode."""
     sums: dict[str, float] = {}
-    with _evaluation(model), torch.inference_mode():
+    with _evaluation(model), torch.no_grad():
         for batch in arrays.in_order(batch_size):
-            for name, part in _named(objective(model, batch), "").items():
+            for name, part in _parts(objective, model, batch, lambda: "evaluation").items():
                 sums[name] = sums.get(name, 0.0) + part.item() * len(batch.x)
     return {name: value / len(arrays) for name, value in sums.items()}
 
@@ -491,7 +540,7 @@ class _evaluation:
 
 
 def _positive(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}")
 
 
@@ -525,47 +574,86 @@ def _checkpoint_path(checkpoint: str | Path | None) -> Path | None:
     return path
 
 
-def _save_checkpoint(path: Path, model: nn.Module, players: list[_Side], history: History) -> None:
+def _save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    players: list[_Side],
+    history: History,
+    device: torch.device,
+) -> None:
     """Model, optimisers, random state and history; written beside it first, then moved over it."""
     from safetensors.torch import save_file
 
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors["random_state"] = torch.get_rng_state()
+    if device.type == "cuda":
+        tensors["random_state.cuda"] = torch.cuda.get_rng_state(device)
     for i, player in enumerate(players):
         for j, state in player.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{j}.{k}": v for k, v in state.items() if torch.is_tensor(v)}
-    about = {"epochs": history.epochs, "seconds": history.seconds}
-    partial = path.with_suffix(".partial")
+    about = {
+        "epochs": history.epochs,
+        "seconds": history.seconds,
+        "players": [_signature(player) for player in players],
+    }
+    partial_file = path.with_suffix(".partial")
     tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
-    save_file(tensors, partial, metadata={"aelib": json.dumps(about)})
-    os.replace(partial, path)
+    save_file(tensors, partial_file, metadata={"aelib": json.dumps(about)})
+    os.replace(partial_file, path)
 
 
-def _load_checkpoint(path: Path, model: nn.Module, players: list[_Side], history: History) -> None:
+def _load_checkpoint(
+    path: Path,
+    model: nn.Module,
+    players: list[_Side],
+    history: History,
+    device: torch.device,
+) -> None:
+    """Read all, compare all, and only then change the model."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["aelib"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        epochs, seconds, saved = about["epochs"], about["seconds"], about["players"]
+        random_state = tensors["random_state"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is no whole checkpoint of aelib ({error}); move it away to start again"
         ) from error
-    try:
-        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k[:6] == "model."}
-        model.load_state_dict(weights)
-    except RuntimeError as error:
+
+    weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    there = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    here = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    problem = ""
+    for name in here | there:
+        if here.get(name) != there.get(name):
+            problem = f"a model with {name} {there.get(name, 'missing')}, not {here.get(name)}"
+            break
+    if not problem and saved != [_signature(player) for player in players]:
+        problem = "other players, optimisers or parameters to train"
+    if problem:
         raise ValueError(
-            f"{path} holds another model than this one ({error}); move it away or name another file"
-        ) from error
+            f"{path} is of another run: it holds {problem}; move it away or name another file"
+        )
+
+    model.load_state_dict(weights)
     for i, player in enumerate(players):
-        state = player.optimiser.state_dict()
         entries: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith(f"optimiser.{i}."):
                 _, _, j, key = name.split(".", 3)
                 entries.setdefault(int(j), {})[key] = tensor
-        player.optimiser.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
-    torch.set_rng_state(tensors["random_state"])
-    history.epochs, history.seconds = about["epochs"], about["seconds"]
+        groups = player.optimiser.state_dict()["param_groups"]
+        player.optimiser.load_state_dict({"state": entries, "param_groups": groups})
+    torch.set_rng_state(random_state)
+    if device.type == "cuda" and "random_state.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random_state.cuda"], device)
+    history.epochs, history.seconds = epochs, seconds
+
+
+def _signature(player: _Side) -> list[Any]:
+    """What must be the same for a checkpoint to fit: name, optimiser, shapes of the parameters."""
+    shapes = [list(parameter.shape) for parameter in player.parameters]
+    return [player.name, type(player.optimiser).__name__, shapes]
