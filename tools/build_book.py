@@ -83,7 +83,7 @@ def jupyter_book(everything: bool) -> int:
                 log.write(line)
                 alarming = any(word in line for word in ("WARNING", "ERROR", "Error", "CRITICAL"))
                 indented = alarming or (indented and line.startswith((" ", "\t")))
-                if indented or "Execut" in line:
+                if indented or "Executing notebook" in line or "Executed notebook" in line:
                     print(line.replace(f"{ROOT}{os.sep}", "").rstrip(), flush=True)
         except BaseException:
             process.terminate()

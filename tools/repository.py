@@ -95,7 +95,7 @@ class Address(NamedTuple):
     @property
     def pages(self) -> str:
         """The published book."""
-        site = f"{self.owner}.github.io"
+        site = f"{self.owner.lower()}.github.io"
         return f"https://{site}/" if self.name.lower() == site else f"https://{site}/{self.name}/"
 
     def is_at(self, owner: str, name: str) -> bool:
