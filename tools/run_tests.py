@@ -77,7 +77,6 @@ def lint() -> Counts:
         one("ruff", "check", ".")
         + one("ruff", "format", "--check", ".")
         + one("codespell_lib", ".")
-        + one("tools.spelling")
         + one("tools.repository", "--check")
     )
 
