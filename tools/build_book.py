@@ -59,6 +59,33 @@ def read_state() -> dict:
         return {}
 
 
+class Filter:
+    """Lets through what a person wants to see of Jupyter Book's log.
+
+    That is: which chapter is being executed, warnings and errors with their indented lines, and
+    a failing cell with its traceback; not the tracebacks of the tools around it.
+    """
+
+    NOISE = ("[IPKernelApp]", "myst_nb.core.execute.base.ExecutionError")
+
+    def __init__(self) -> None:
+        self.cell = self.indented = self.alarmed = False
+
+    def __call__(self, line: str) -> bool:
+        """Whether this line is wanted."""
+        if "An error occurred while executing the following cell" in line:
+            self.cell = True
+        elif line.startswith("The above exception was the direct cause"):
+            self.cell = False
+        if self.cell or "Executing notebook using" in line or "Executed notebook in" in line:
+            return True
+        alarming = any(word in line for word in ("WARNING:", "ERROR:", "CRITICAL:"))
+        alarming = alarming and not any(noise in line for noise in self.NOISE)
+        self.indented = alarming or (self.indented and line.startswith((" ", "\t")))
+        self.alarmed = self.alarmed or alarming
+        return self.indented
+
+
 def jupyter_book(everything: bool) -> int:
     """Run Jupyter Book; show executions, warnings and errors, and log the rest."""
     here = Path(sys.executable).parent  # its programs and its kernel, not those of another Python
@@ -77,18 +104,19 @@ def jupyter_book(everything: bool) -> int:
             encoding="utf-8",
             errors="replace",
         )
-        indented = False
+        show = Filter()
         try:
             for line in process.stdout:
                 log.write(line)
-                alarming = any(word in line for word in ("WARNING", "ERROR", "Error", "CRITICAL"))
-                indented = alarming or (indented and line.startswith((" ", "\t")))
-                if indented or "Executing notebook" in line or "Executed notebook" in line:
+                if show(line):
                     print(line.replace(f"{ROOT}{os.sep}", "").rstrip(), flush=True)
         except BaseException:
             process.terminate()
             raise
-        return process.wait()
+        code = process.wait()
+    if code and not show.alarmed:  # it ended in a way of its own: show how
+        print("\n".join((BUILD / "build.log").read_text("utf-8").splitlines()[-15:]))
+    return code
 
 
 def chapter_times(cache: Path, since: datetime) -> list[tuple[str, float, bool]]:
@@ -151,8 +179,7 @@ def main() -> int:
         print(f"{'together':<{width}}  {sum(seconds for _, seconds, _ in times):7.1f}")
     took = time.perf_counter() - start
     if code:
-        print(f"\nThe book FAILED to build ({took:.0f} s). The last lines of the log:")
-        print("\n".join((BUILD / "build.log").read_text(errors="replace").splitlines()[-15:]))
+        print(f"\nThe book did not build ({took:.0f} s): see above, or _build/build.log.")
     else:
         print(f"\nBuilt in {took:.0f} s. Open _build/html/index.html")
     return code
