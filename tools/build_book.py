@@ -133,7 +133,7 @@ def chapter_times(cache: Path, since: datetime) -> list[tuple[str, float, bool]]
         seconds = (json.loads(data) if isinstance(data, str) else data or {}).get(
             "execution_seconds"
         )
-        if path.exists() and seconds is not None:
+        if path.parent == ROOT / "notebooks" and path.exists() and seconds is not None:
             made = datetime.fromisoformat(created).replace(tzinfo=UTC)
             times[path.stem] = (float(seconds), made >= since)
     return [(name, *times[name]) for name in sorted(times)]
