@@ -1,0 +1,48 @@
+# The course in a few commands. `make` alone explains them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Choose with `make PYTHON=python3.12 …`; else the first of python3.11, 3.12, 3.13, python3 is taken.
+PYTHON ?=
+# `make TORCH=cpu …` installs the small build of PyTorch (0.7 GB in all, against 5.5 GB).
+TORCH ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test lab lint format clean
+
+help: ## say what can be made (this list)
+	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
+	@echo
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  TORCH=cpu installs the small PyTorch: 0.7 GB instead of 5.5 GB; the course needs no more."
+
+setup: $(STAMP) ## make the environment (.venv) and install the course in it
+
+book: $(STAMP) ## execute every chapter and build the site, warnings as errors
+	@$(BIN)/python tools/build_book.py
+
+test: $(STAMP) ## lint, build the book, test the library, the notebooks and the pages
+	@$(BIN)/python tools/run_tests.py
+
+lab: $(STAMP) ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+lint: $(STAMP) ## check style and spelling only (seconds)
+	@$(BIN)/python tools/run_tests.py lint
+
+format: $(STAMP) ## lay out code and notebooks, strip outputs, write the repository's address
+	@$(BIN)/python tools/repository.py
+	@$(BIN)/python tools/strip_outputs.py
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format .
+
+clean: ## remove the site and its cache (the environment stays: rm -r .venv)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find aelib book benchmarks notebooks tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml constraints.txt tools/setup.sh
+	@sh tools/setup.sh "$(VENV)" "$(PYTHON)" "$(TORCH)"
+	@touch $@

@@ -1,0 +1,153 @@
+"""Test everything: `make test`.
+
+    .venv/bin/python tools/run_tests.py [lint] [book] [tests] [notebooks]
+
+Every step runs, also after one has failed, one after the other (training is slow beside another
+process). The last line counts: `N passed, N failed` and, if there are any, `, N skipped`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "_build" / "test-results"
+CELL_TIMEOUT = 900  # seconds
+
+
+class Counts(NamedTuple):
+    """How many checks passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:  # type: ignore[override]
+        return Counts(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def run(*command: str, **variables: str) -> int:
+    """Run a command of this environment in the repository's root; return its exit code."""
+    here = Path(sys.executable).parent
+    path = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
+    print("$", " ".join(command), flush=True)
+    environment = os.environ | {"PATH": path} | variables
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, check=False
+    ).returncode
+
+
+def one(*command: str) -> Counts:
+    """Run a command that counts as one check."""
+    return Counts(failed=1) if run(*command) else Counts(passed=1)
+
+
+def pytest(name: str, *arguments: str, **variables: str) -> Counts:
+    """Run pytest and count from its report."""
+    report = RESULTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    code = run("pytest", *arguments, f"--junitxml={report}", **variables)
+    counts = Counts()
+    if report.exists():
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            number = {k: int(suite.get(k, 0)) for k in ("tests", "errors", "failures", "skipped")}
+            failed = number["errors"] + number["failures"]
+            passed = number["tests"] - failed - number["skipped"]
+            counts += Counts(max(passed, 0), failed, number["skipped"])
+    if code and not counts.failed:  # it could not start, or collected nothing
+        counts += Counts(failed=1)
+    return counts
+
+
+def lint() -> Counts:
+    """Style of code and notebooks, spelling, and copies of the repository's address."""
+    return (
+        one("ruff", "check", ".")
+        + one("ruff", "format", "--check", ".")
+        + one("codespell_lib", ".")
+        + one("tools.repository", "--check")
+    )
+
+
+def book() -> Counts:
+    """The book, warnings as errors."""
+    return one("tools.build_book")
+
+
+def tests() -> Counts:
+    """The library, the project, the notebooks' form, the exercises, the built pages."""
+    return pytest("tests", "tests")
+
+
+def notebooks() -> Counts:
+    """Every cell of every chapter, run by nbval in kernels of this environment.
+
+    One process with one thread per core is faster than one process with many threads.
+    """
+    chapters = len(list((ROOT / "notebooks").glob("*.ipynb")))
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    workers = max(1, min(cores, chapters, 4))
+    parallel = ["-n", str(workers), "--dist", "loadscope"] if workers > 1 else []
+    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores // workers)))
+    return pytest(
+        "notebooks",
+        "notebooks",
+        "--nbval-lax",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT}",
+        *parallel,
+        OMP_NUM_THREADS=threads,
+        TQDM_DISABLE="1",
+    )
+
+
+STEPS: dict[str, Callable[[], Counts]] = {
+    "lint": lint,
+    "book": book,
+    "tests": tests,
+    "notebooks": notebooks,
+}
+
+
+def main() -> int:
+    """Run the steps that are asked for, in order; return 1 if anything failed."""
+    parser = argparse.ArgumentParser(description="Test everything.")
+    parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}")
+    chosen = parser.parse_args().steps or list(STEPS)
+    unknown = sorted(set(chosen) - set(STEPS))
+    if unknown:
+        parser.error(f"no step {unknown[0]!r}: choose of {', '.join(STEPS)}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+
+    rows, total = [], Counts()
+    for name, step in STEPS.items():
+        if name in chosen:
+            print(f"\n=== {name}: {(step.__doc__ or '').splitlines()[0]}", flush=True)
+            start = time.perf_counter()
+            counts = step()
+            total += counts
+            rows.append((name, time.perf_counter() - start, counts))
+    print()
+    for name, seconds, counts in rows:
+        print(f"{name:<10} {seconds:6.0f} s   {counts}")
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
