@@ -5,7 +5,7 @@
    this an edit in ``aelib`` would leave every figure as it was.
 2. Chapters are numbered by their file names (:class:`ChapterNumber`).
 3. Tables that are measured, not written: ``{chapter-times}``, ``{versions}``,
-   ``{training-loop-benchmark}``.
+   ``{training-loop-benchmark}``; and the landing page's picture, ``{code-map}``.
 4. Finished pages are corrected (:func:`finish_page`): icons are drawn in the page instead of by
    a 1.5 MB script, and the theme's gaps in accessibility are closed.
 
@@ -74,7 +74,7 @@ class ChapterNumber(SphinxTransform):
 
     default_priority = 400
 
-    def apply(self, **_: Any) -> None:
+    def apply(self, **_: object) -> None:
         """Change the first title of ``notebooks/NN_…`` to ``N. …``."""
         match = CHAPTER.match(self.env.docname)
         title = next(iter(self.document.findall(nodes.title)), None)
@@ -213,17 +213,38 @@ class TrainingLoopBenchmark(SphinxDirective):
         return [*found, nodes.paragraph("", note)]
 
 
+class CodeMap(SphinxDirective):
+    """``{code-map}``: the picture on the landing page, made by ``tools/landing_picture.py``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Put the page's HTML, its script and its numbers together, inline."""
+        folder = Path(self.env.srcdir) / "book" / "landing"
+        texts = {}
+        for name in ("code_map.html", "code_map.js", "code_map.json"):
+            self.env.note_dependency(str(folder / name))
+            texts[name] = (folder / name).read_text(encoding="utf-8").strip()
+        html = texts["code_map.html"].replace("CODE_MAP_DATA", texts["code_map.json"])
+        html = html.replace("CODE_MAP_SCRIPT", texts["code_map.js"])
+        return [nodes.raw("", html, format="html")]
+
+
 # --- finished pages -------------------------------------------------------------------------
 
-ICON = re.compile(r'<(i|span) class="([^"]*\bfa-(?:solid|regular|brands)\b[^"]*)"([^>]*)></\1>')
-ICON_SCRIPT = re.compile(r'\s*<script[^>]*scripts/fontawesome\.js[^>]*></script>')
+ICON = re.compile(r'<(i|span) class="([^"]*\b(?:fa-solid|fa-regular|fa-brands|fa[srb])\b[^"]*)"([^>]*)></\1>')
+ICON_SCRIPT = re.compile(r"\s*<script[^>]*scripts/fontawesome\.js[^>]*></script>")
 
+MATH_SCRIPT = re.compile(r"\s*<script[^>]*mathjax/tex-chtml\.js[^>]*></script>")
+FONTS = ("fa-solid", "fa-regular", "fa-brands", "fas", "far", "fab")
 CORRECTIONS = {
     # the sidebar outside its navigation belongs to no landmark
     '<div id="pst-primary-sidebar" class': '<div id="pst-primary-sidebar" role="complementary"'
     ' aria-label="Book" class',
     # a label that differs from the words that are shown
     '<summary aria-label="Toggle hidden content">': "<summary>",
+    # a page has its colours before the theme's scripts run, and without them
+    'data-theme="auto">': 'data-theme="light">',
+    'localStorage.getItem("theme") || "auto"': 'localStorage.getItem("theme") ||'
+    ' (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
 }
 
 
@@ -251,8 +272,9 @@ def draw_icon(match: re.Match[str]) -> str:
         shape = icon(word.removeprefix("fa-")) if word.startswith("fa-") else None
         if shape:
             width, height, outline = shape
+            kept = " ".join(c for c in classes.split() if c not in FONTS)  # or a font is fetched
             return (
-                f'<svg class="svg-inline--fa {classes}" aria-hidden="true" focusable="false"'
+                f'<svg class="svg-inline--fa {kept}" aria-hidden="true" focusable="false"'
                 f' viewBox="0 0 {width} {height}"{re.sub(r" title=.[^>]*?.(?= |$)", "", rest)}>'
                 f'<path fill="currentColor" d="{outline}"/></svg>'
             )
@@ -260,8 +282,10 @@ def draw_icon(match: re.Match[str]) -> str:
 
 
 def finish_page(html: str) -> str:
-    """Return a page with its icons drawn in place and every part of it inside a landmark."""
+    """Return a page with its icons drawn in place, no script in vain, and its parts labelled."""
     html = ICON.sub(draw_icon, ICON_SCRIPT.sub("", html))
+    if 'class="math' not in html and "text_latex" not in html:
+        html = MATH_SCRIPT.sub("", html)  # Sphinx loads it wherever a later page has formulas
     for before, after in CORRECTIONS.items():
         html = html.replace(before, after)
     return html
@@ -289,6 +313,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(ChapterTimesNode)
     app.add_directive("chapter-times", ChapterTimes)
     app.add_directive("versions", Versions)
+    app.add_directive("code-map", CodeMap)
     app.add_directive("training-loop-benchmark", TrainingLoopBenchmark)
     app.connect("env-before-read-docs", refresh_status)
     app.connect("doctree-resolved", fill_chapter_times)
