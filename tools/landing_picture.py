@@ -103,7 +103,7 @@ def map_of_codes(codes: np.ndarray, labels: np.ndarray, bounds: list[list[float]
     axes.scatter(*codes[order].T, s=7, c=colours[order], linewidths=0)
     for digit in range(10):
         text = axes.text(
-            *np.median(codes[labels == digit], axis=0), str(digit), fontsize=26, weight="bold",
+            *own_place(codes, labels, digit), str(digit), fontsize=26, weight="bold",
             ha="center", va="center", color="#111111",
         )  # fmt: skip
         text.set_path_effects([patheffects.withStroke(linewidth=5, foreground="white")])
@@ -111,6 +111,14 @@ def map_of_codes(codes: np.ndarray, labels: np.ndarray, bounds: list[list[float]
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(64)
+
+
+def own_place(codes: np.ndarray, labels: np.ndarray, digit: int, radius: float = 0.4) -> np.ndarray:
+    """Return that code of a digit around which its kind outnumbers all others most."""
+    own = codes[labels == digit]
+    close = ((own[:, None] - codes[None]) ** 2).sum(-1) < radius**2
+    lead = np.where(labels == digit, 1, -1) @ close.T
+    return own[lead.argmax()]
 
 
 def nearest(codes: np.ndarray, labels: np.ndarray, points: np.ndarray, radius: float) -> str:

@@ -230,7 +230,9 @@ class CodeMap(SphinxDirective):
 
 # --- finished pages -------------------------------------------------------------------------
 
-ICON = re.compile(r'<(i|span) class="([^"]*\b(?:fa-solid|fa-regular|fa-brands|fa[srb])\b[^"]*)"([^>]*)></\1>')
+ICON = re.compile(
+    r'<(i|span) class="([^"]*\b(?:fa-solid|fa-regular|fa-brands|fa[srb])\b[^"]*)"([^>]*)></\1>'
+)
 ICON_SCRIPT = re.compile(r"\s*<script[^>]*scripts/fontawesome\.js[^>]*></script>")
 
 MATH_SCRIPT = re.compile(r"\s*<script[^>]*mathjax/tex-chtml\.js[^>]*></script>")
