@@ -190,7 +190,7 @@ class TrainingLoopBenchmark(SphinxDirective):
             rows: list[list[nodes.Node | str]] = []
             for name, loop in part["loops"].items():
                 ratio = part["ratios"].get(name)
-                against = f"{ratio['aelib_over_it']:.2f}" if ratio else "1"
+                against = f"{ratio['aelib_over_it']:.2f}" if ratio else "1.00"
                 limit = f"{ratio['limit']}" if ratio and ratio["limit"] else "–"
                 rows.append(
                     [
