@@ -1,0 +1,323 @@
+"""The course's own Sphinx extension: what Jupyter Book and its theme leave to do.
+
+1. The cache of executed chapters lives in a folder named after the code that the chapters use
+   (:func:`cache_folder`). Jupyter's cache looks at a notebook's own code alone, so that without
+   this an edit in ``aelib`` would leave every figure as it was.
+2. Chapters are numbered by their file names (:class:`ChapterNumber`).
+3. Tables that are measured, not written: ``{chapter-times}``, ``{versions}``,
+   ``{training-loop-benchmark}``; and the landing page's picture, ``{code-map}``.
+4. Finished pages are corrected (:func:`finish_page`): icons are drawn in the page instead of by
+   a 1.5 MB script, and the theme's gaps in accessibility are closed.
+
+Nothing here needs the network, and no page that it writes asks another host for anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import posixpath
+import re
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+
+CHAPTER = re.compile(r"^notebooks/(\d\d)_")
+STATUS_PAGE = "book/status"
+VERSIONS = ("aelib", "torch", "torchvision", "numpy", "matplotlib", "scikit-learn")
+TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "nbclient", "ipykernel")
+
+
+# --- the cache of executed chapters ---------------------------------------------------------
+
+
+def cache_folder(root: Path) -> Path:
+    """Return the folder that holds the outputs of chapters executed with the present code.
+
+    Its name is a hash of every Python file of ``aelib`` and of ``constraints.txt``, names and
+    contents both: a change in either opens a new, empty cache.
+    """
+    digest = hashlib.sha256()
+    for path in [*sorted((root / "aelib").rglob("*.py")), root / "constraints.txt"]:
+        if path.is_file():
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return root / "_build" / ".jupyter_cache" / digest.hexdigest()[:16]
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Name the cache, show every warning, and keep progress bars out of the pages."""
+    config.nb_execution_cache_path = str(cache_folder(Path(app.srcdir)))
+    config.suppress_warnings = []
+    os.environ["TQDM_DISABLE"] = "1"  # read by the kernels that execute the chapters
+
+
+# --- chapters -------------------------------------------------------------------------------
+
+
+class ChapterNumber(SphinxTransform):
+    """Put a chapter's number, taken from its file name, before its title."""
+
+    default_priority = 400
+
+    def apply(self, **_: object) -> None:
+        """Change the first title of ``notebooks/NN_…`` to ``N. …``."""
+        match = CHAPTER.match(self.env.docname)
+        title = next(iter(self.document.findall(nodes.title)), None)
+        if match and title is not None:
+            title.insert(0, nodes.Text(f"{int(match[1])}. "))
+
+
+def chapter_seconds(env: BuildEnvironment) -> dict[str, float]:
+    """Return the seconds that each chapter took when it was last executed, in book order."""
+    data = NbMetadataCollector.get_doc_data(env)
+    return {
+        name: data[name]["exec_data"]["runtime"]
+        for name in sorted(data)
+        if CHAPTER.match(name) and (data[name].get("exec_data") or {}).get("runtime") is not None
+    }
+
+
+def refresh_status(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Read the status page again whenever anything else is read again."""
+    if names and STATUS_PAGE in env.found_docs and STATUS_PAGE not in names:
+        names.append(STATUS_PAGE)
+
+
+# --- tables ---------------------------------------------------------------------------------
+
+
+def table(head: list[str], rows: list[list[nodes.Node | str]]) -> nodes.table:
+    """Return a docutils table; the columns after the first hold numbers, set flush right."""
+    group = nodes.tgroup(cols=len(head))
+    for _ in head:
+        group += nodes.colspec(colwidth=1)
+
+    def line(cells: list[nodes.Node | str]) -> nodes.row:
+        row = nodes.row()
+        for k, cell in enumerate(cells):
+            entry = nodes.entry("", classes=["text-right" if k else "text-left"])
+            paragraph = nodes.paragraph()
+            paragraph += nodes.Text(cell) if isinstance(cell, str) else cell
+            entry += paragraph
+            row += entry
+        return row
+
+    header, body = nodes.thead(), nodes.tbody()
+    header += line(list(head))
+    body += [line(row) for row in rows]
+    group += [header, body]
+    result = nodes.table(classes=["colwidths-auto"])
+    result += group
+    return result
+
+
+class ChapterTimesNode(nodes.General, nodes.Element):
+    """The place of the table of chapter times, filled when every chapter has been read."""
+
+
+class ChapterTimes(SphinxDirective):
+    """``{chapter-times}``: the seconds that each chapter took when it was last executed."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a placeholder."""
+        return [ChapterTimesNode()]
+
+
+def fill_chapter_times(app: Sphinx, tree: nodes.document, name: str) -> None:
+    """Replace each placeholder by the table."""
+    for place in list(tree.findall(ChapterTimesNode)):
+        seconds = chapter_seconds(app.env)
+        rows: list[list[nodes.Node | str]] = []
+        for chapter, time in seconds.items():
+            target = posixpath.relpath(chapter, posixpath.dirname(name)) + ".html"
+            link = nodes.reference("", app.env.titles[chapter].astext(), refuri=target)
+            rows.append([link, f"{time:.0f}"])
+        rows.append([f"{len(seconds)} chapters", f"{sum(seconds.values()):.0f}"])
+        place.replace_self(table(["chapter", "seconds"], rows))
+
+
+class Versions(SphinxDirective):
+    """``{versions}``: the versions that this build of the book ran with."""
+
+    def run(self) -> list[nodes.Node]:
+        """Ask the installed packages for their versions."""
+        rows: list[list[nodes.Node | str]] = [["Python", platform.python_version()]]
+        for package in (*VERSIONS, *TOOLS):
+            try:
+                rows.append([package, metadata.version(package)])
+            except metadata.PackageNotFoundError:
+                continue
+        return [table(["package", "version"], rows)]
+
+
+LOOPS = {
+    "bare": "a bare loop over tensors in memory, fused Adam",
+    "aelib": "aelib.training.fit",
+    "dataloader": "DataLoader, torchvision, ToTensor",
+    "lightning": "Lightning over the same DataLoader",
+}
+
+
+class TrainingLoopBenchmark(SphinxDirective):
+    """``{training-loop-benchmark}``: the tables of ``benchmarks/results/training_loop.json``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one table for each number of threads, each after a line that names it."""
+        path = Path(self.env.srcdir) / "benchmarks" / "results" / "training_loop.json"
+        self.env.note_dependency(str(path))
+        if not path.is_file():
+            return [nodes.paragraph("", "No measurement has been committed yet.")]
+        report = json.loads(path.read_text(encoding="utf-8"))
+        found: list[nodes.Node] = []
+        for part in report["measurements"]:
+            threads = part["threads"]
+            found.append(nodes.rubric("", f"{threads} thread{'s' if threads > 1 else ''}"))
+            rows: list[list[nodes.Node | str]] = []
+            for name, loop in part["loops"].items():
+                ratio = part["ratios"].get(name)
+                against = f"{ratio['aelib_over_it']:.2f}" if ratio else "1.00"
+                limit = f"{ratio['limit']}" if ratio and ratio["limit"] else "–"
+                rows.append(
+                    [
+                        LOOPS.get(name, name),
+                        f"{loop['seconds_an_epoch']:.2f}",
+                        f"{min(loop['every_seconds']):.2f}–{max(loop['every_seconds']):.2f}",
+                        against,
+                        limit,
+                        f"{loop['test_loss']:.2f}",
+                    ]
+                )
+            head = ["loop", "seconds an epoch", "least–most", "aelib over it", "expected at most"]
+            found.append(table([*head, "test loss (nats)"], rows))
+        versions = ", ".join(f"{k} {v}" for k, v in report["versions"].items() if v)
+        note = (
+            f"{report['network']}, batch {report['batch_size']}, {report['images']:,} images. "
+            f"Medians of {report['rounds']} rounds, the loops taking turns in one process "
+            f"with {report['processors']} processor cores to run on. Versions: {versions}."
+        )
+        return [*found, nodes.paragraph("", note)]
+
+
+class CodeMap(SphinxDirective):
+    """``{code-map}``: the picture on the landing page, made by ``tools/landing_picture.py``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Put the page's HTML, its script and its numbers together, inline."""
+        folder = Path(self.env.srcdir) / "book" / "landing"
+        texts = {}
+        for name in ("code_map.html", "code_map.js", "code_map.json"):
+            self.env.note_dependency(str(folder / name))
+            texts[name] = (folder / name).read_text(encoding="utf-8").strip()
+        html = texts["code_map.html"].replace("CODE_MAP_DATA", texts["code_map.json"])
+        html = html.replace("CODE_MAP_SCRIPT", texts["code_map.js"])
+        return [nodes.raw("", html, format="html")]
+
+
+# --- finished pages -------------------------------------------------------------------------
+
+ICON = re.compile(
+    r'<(i|span) class="([^"]*\b(?:fa-solid|fa-regular|fa-brands|fa[srb])\b[^"]*)"([^>]*)></\1>'
+)
+ICON_SCRIPT = re.compile(r"\s*<script[^>]*scripts/fontawesome\.js[^>]*></script>")
+
+MATH_SCRIPT = re.compile(r"\s*<script[^>]*mathjax/tex-chtml\.js[^>]*></script>")
+FONTS = ("fa-solid", "fa-regular", "fa-brands", "fas", "far", "fab")
+CORRECTIONS = {
+    # the sidebar outside its navigation belongs to no landmark
+    '<div id="pst-primary-sidebar" class': '<div id="pst-primary-sidebar" role="complementary"'
+    ' aria-label="Book" class',
+    # a label that differs from the words that are shown
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # a page has its colours before the theme's scripts run, and without them
+    'data-theme="auto">': 'data-theme="light">',
+    'localStorage.getItem("theme") || "auto"': 'localStorage.getItem("theme") ||'
+    ' (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+}
+
+
+@cache
+def icon_shapes() -> str:
+    """Return the theme's icon script, which holds every icon's outline."""
+    import pydata_sphinx_theme
+
+    static = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
+    return (static / "scripts" / "fontawesome.js").read_text(encoding="utf-8")
+
+
+@cache
+def icon(name: str) -> tuple[str, str, str] | None:
+    """Return width, height and outline of one Font Awesome icon, or None if there is no such."""
+    shape = rf'[{{,]"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"\]'
+    match = re.search(shape, icon_shapes())
+    return (match[1], match[2], match[3]) if match else None
+
+
+def draw_icon(match: re.Match[str]) -> str:
+    """Replace ``<i class="fa-solid fa-bars">`` by the drawing that it stands for."""
+    _, classes, rest = match.groups()
+    for word in classes.split():
+        shape = icon(word.removeprefix("fa-")) if word.startswith("fa-") else None
+        if shape:
+            width, height, outline = shape
+            kept = " ".join(c for c in classes.split() if c not in FONTS)  # or a font is fetched
+            return (
+                f'<svg class="svg-inline--fa {kept}" aria-hidden="true" focusable="false"'
+                f' viewBox="0 0 {width} {height}"{re.sub(r" title=.[^>]*?.(?= |$)", "", rest)}>'
+                f'<path fill="currentColor" d="{outline}"/></svg>'
+            )
+    return match[0]
+
+
+def finish_page(html: str) -> str:
+    """Return a page with its icons drawn in place, no script in vain, and its parts labelled."""
+    html = ICON.sub(draw_icon, ICON_SCRIPT.sub("", html))
+    if 'class="math' not in html and "text_latex" not in html:
+        html = MATH_SCRIPT.sub("", html)  # Sphinx loads it wherever a later page has formulas
+    for before, after in CORRECTIONS.items():
+        html = html.replace(before, after)
+    return html
+
+
+def finish_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Correct every page that this build wrote, and say how long each chapter took."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        before = path.read_text(encoding="utf-8")
+        after = finish_page(before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+    seconds = chapter_seconds(app.env)
+    for name, time in seconds.items():
+        logger.info("%7.1f s  %s", time, name)
+    logger.info("%7.1f s  all chapters, when each was last executed", sum(seconds.values()))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register all of it."""
+    app.connect("config-inited", configure)
+    app.add_transform(ChapterNumber)
+    app.add_node(ChapterTimesNode)
+    app.add_directive("chapter-times", ChapterTimes)
+    app.add_directive("versions", Versions)
+    app.add_directive("code-map", CodeMap)
+    app.add_directive("training-loop-benchmark", TrainingLoopBenchmark)
+    app.connect("env-before-read-docs", refresh_status)
+    app.connect("doctree-resolved", fill_chapter_times)
+    app.connect("build-finished", finish_pages, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
