@@ -114,7 +114,9 @@ class Heading:
     text: str
 
 
-FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})([^\n]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
+FENCE = re.compile(
+    r"^( {0,3})(`{3,}|~{3,})([^\n]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S
+)
 INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.S)
 DISPLAY_MATH = re.compile(r"\$\$.+?\$\$", re.S)
 INLINE_MATH = re.compile(r"(?<![\\$])\$(?![\s$])(?:\\.|[^$\\])+?(?<!\s)\$(?!\d)", re.S)
@@ -141,7 +143,9 @@ def headings(text):
 
 def links(text):
     """(text, target) of every Markdown link and picture."""
-    return re.findall(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?[^)]*\)", without_code(text))
+    return re.findall(
+        r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?[^)]*\)", without_code(text)
+    )
 
 
 STRAYS = {
@@ -253,7 +257,8 @@ def _opening(cells, colab_link):
     time = r"\*\*Time\*\*:? about \d+ minutes to read, about \d+ (seconds|minutes?) to run"
     if not re.search(time + " on two cores", text):
         found.append(
-            "cell 1 must say '**Time** about N minutes to read, about M seconds to run on two cores'"
+            "cell 1 must say '**Time** about N minutes to read, "
+            "about M seconds to run on two cores'"
         )
     return found
 
@@ -326,7 +331,9 @@ class Exercise:
     @property
     def solution(self):
         """The code that takes the stub's place."""
-        blocks = [m for m in FENCE.finditer(self.folded("Solution")) if m.group(3).strip() == "python"]
+        blocks = [
+            m for m in FENCE.finditer(self.folded("Solution")) if m.group(3).strip() == "python"
+        ]
         return blocks[0].group(4) if blocks else ""
 
     @property
@@ -464,7 +471,9 @@ def figures(notebook):
     for cell in notebook.code:
         for call in _calls(cell):
             if _dotted(call.func) in {"plt.show", "pyplot.show", "fig.show"}:
-                found.append(f"{cell}: {_dotted(call.func)}() shows a figure without alternative text")
+                found.append(
+                    f"{cell}: {_dotted(call.func)}() shows a figure without alternative text"
+                )
             if _dotted(call.func) == "plots.show" and call not in figure_calls(cell):
                 found.append(f"{cell}: plots.show without alt=")
         for call in figure_calls(cell):
@@ -472,7 +481,9 @@ def figures(notebook):
             if not (isinstance(alt, ast.Constant) and isinstance(alt.value, str)):
                 found.append(f"{cell}: alt must be a literal text")
             elif len(alt.value.strip()) < MIN_ALT:
-                found.append(f"{cell}: alt has {len(alt.value.strip())} characters, {MIN_ALT} wanted")
+                found.append(
+                    f"{cell}: alt has {len(alt.value.strip())} characters, {MIN_ALT} wanted"
+                )
         draws = any(PLOTTERS.fullmatch(_dotted(call.func)) for call in _run_calls(cell))
         last = cell.tree.body[-1] if cell.tree.body else None
         shown = isinstance(last, ast.Expr) and last.value in figure_calls(cell)
@@ -555,7 +566,9 @@ def introduced_once(notebooks, in_library):
         for name, node, cell in definitions(notebook):
             if name in in_library:
                 if home.setdefault(name, chapter) != chapter:
-                    found.append(f"{chapter}, {cell}: {name} was introduced in {home[name]}: import it")
+                    found.append(
+                        f"{chapter}, {cell}: {name} was introduced in {home[name]}: import it"
+                    )
                 if bare(node) != bare(in_library[name]):
                     found.append(f"{chapter}, {cell}: {name} is not the same code as aelib's")
             elif isinstance(node, ast.ClassDef) and seen.setdefault(name, chapter) != chapter:
@@ -623,7 +636,9 @@ def metadata(notebook):
         if not cell.source.strip():
             found.append(f"{cell}: is empty")
         if set(cell.raw["metadata"]) - {"tags"}:
-            found.append(f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only tags may stand")
+            found.append(
+                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only tags may stand"
+            )
         for tag in cell.tags:
             if tag != tag.lower():
                 found.append(f"{cell}: tag {tag!r} is not in lower case (nbval ignores it)")

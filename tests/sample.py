@@ -27,14 +27,34 @@ axes.plot(range(7))
 plots.show(fig, alt="{ALT}")"""
 
 
+TASK = """### Exercise {k}: double it
+
+Write `double`.
+
+<details><summary>Hint</summary>
+
+Twice a number is the number plus itself.
+
+</details>"""
+STUB = """def double(x):
+    return None
+
+# --- check ---
+verify(double)"""
+SOLUTION = """<details><summary>Solution</summary>
+
+```python
+def double(x):
+    return 2 * x
+```
+
+Two times a number is what the word says.
+
+</details>"""
+
+
 def task(k):
-    return [
-        markdown(f"### Exercise {k}: double it\n\nWrite `double`.\n\n<details><summary>Hint</summary>"
-                 "\n\nTwice a number is the number plus itself.\n\n</details>"),
-        code("def double(x):\n    return None\n\n# --- check ---\nverify(double)", "exercise"),
-        markdown("<details><summary>Solution</summary>\n\n```python\ndef double(x):\n    return 2 * x"
-                 "\n```\n\nTwo times a number is what the word says.\n\n</details>"),
-    ]  # fmt: skip
+    return [markdown(TASK.format(k=k)), code(STUB, "exercise"), markdown(SOLUTION)]
 
 
 def question(k):

@@ -16,6 +16,8 @@ import pytest
 import rules
 from browser import BUILT
 
+from tools import repository
+
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 PROBE = Path(__file__).with_name("probe.js")
 MAX_WEIGHT = 1_500_000
@@ -96,7 +98,7 @@ def violations(page):
 def in_theme(page, theme):
     """The page as it looks in a theme, all folds open."""
     found = probe(page, "structure")
-    assert found["theme"] == theme, f"the page is {found['theme']} where the reader asked for {theme}"
+    assert found["theme"] == theme, f"{found['theme']} where the reader asked for {theme}"
     found["faint"] = probe(page, "faint")
     probe(page, "openAll")
     found["violations"] = violations(page)
@@ -237,7 +239,7 @@ def test_headings_and_language(visit):
 
 @each_page
 def test_formulas_are_set(visit):
-    assert not visit.light["math"], f"formulas left as they were written: {lines(visit.light['math'])}"
+    assert not visit.light["math"], f"formulas left as written: {lines(visit.light['math'])}"
     assert not visit.light["mathErrors"], lines(visit.light["mathErrors"])
     raw = re.findall(r"\$\$|\\\(|\\\[|\$[\\A-Za-z{][^$]{0,60}\$", visit.light["text"])
     assert not raw, f"raw formulas in the text: {lines(raw)}"
@@ -252,21 +254,20 @@ def test_no_leftovers(visit):
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_launch_links(visit, page):
-    config = (rules.ROOT / "_config.yml").read_text("utf-8")
-    repository = re.search(r"url: *https://github\.com/(\S+)", config)[1].strip("/'\"")
     name = page.removesuffix(".html") + ".ipynb"
-    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{name}"
+    colab = repository.colab_link(Path(name).name).partition("(")[2].rstrip(")")
     links = [unquote(link) for link in visit.light["launch"]]
     assert colab in links, f"{colab} is not among {lines(links)}"
+    owner, course, _ = repository.address()
     binder = [link for link in links if "mybinder.org" in link]
-    assert any(repository in link and name in link for link in binder), lines(links)
+    assert any(f"/gh/{owner}/{course}/" in link and name in link for link in binder), lines(links)
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_page_is_of_the_chapter_as_it_is(visit, page):
     notebook = rules.Notebook.read(rules.ROOT / page.replace(".html", ".ipynb"))
     title = rules.headings(notebook.cells[0].source)[0].text
-    assert title in visit.light["title"], f"built from an older chapter than '{title}': run `make book`"
+    assert title in visit.light["title"], f"older than '{title}': run `make book`"
 
 
 # ---------------------------------------------------------------- the HTML itself
@@ -375,15 +376,15 @@ PLANTED = {
     "scrolls alone": ('<div style="overflow-x: auto" tabindex="0"><div style="width: 500px">x</div>'
                       "</div>", None, None),
     "no alt": ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">', "silent", "no alt"),
-    "alt is a path": ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" alt="a/very/long/path.png">',
+    "alt is a path": ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" alt="long/path.png">',
                       "silent", "path"),
     "silent figure": ('<svg role="img" width="99" height="9"></svg>', "silent", "label"),
     "button without a name": ("<button></button>", "axe light", "button-name"),
     "grey in the dark": ('<p style="color: #333">Dim text.</p>', "axe dark", "color-contrast"),
     "black figure": ('<svg role="img" aria-label="Two words, black wherever they are." width="99" '
                      'height="40"><text y="20">two words</text></svg>', "faint dark", "contrast"),
-    "living figure": ('<svg role="img" aria-label="Two words, black wherever they are." width="99" '
-                      'height="40"><text y="20" fill="currentColor">words</text></svg>', None, None),
+    "living figure": ('<svg role="img" aria-label="One word in the colour of the page." width="99" '
+                      'height="40"><text y="20" fill="currentColor">word</text></svg>', None, None),
     "formula left": ('<p class="math">$x$</p>', "math", "$x$"),
 }  # fmt: skip
 
@@ -431,7 +432,7 @@ def test_planted_style_is_found(tmp_path):
 def test_without_a_chromium_it_says_what_to_do(monkeypatch):
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setattr(machinery, "on_the_system", lambda: ["/nowhere/chromium"])
-    monkeypatch.setattr(machinery, "installed_by_debian", lambda: [])
+    monkeypatch.setattr(machinery, "installed_by_debian", list)
     with pytest.raises(pytest.fail.Exception, match="install") as raised:
         machinery.find_chromium("/nowhere/playwright")
     assert "\n" not in str(raised.value)

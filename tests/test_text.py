@@ -1,32 +1,20 @@
-"""Words: spelling, British where a reader reads; nothing left to do; links that lead somewhere.
+"""Words: nothing is left to do, and links lead somewhere.
 
-Misspellings are codespell's. Its list of British and American pairs, read backwards, finds American
-spelling. Code, formulas, and the titles of papers that prose links to keep the spelling they have.
+Spelling is looked at by `make lint`.
 """
 
 import re
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
-import codespell_lib
 import pytest
 import rules
 
 ROOT = rules.ROOT
 KINDS = {".md", ".py", ".ipynb", ".toml", ".yml", ".yaml", ".cff", ".txt", ".css", ".js", ".html"}
 NOT_OURS = ("data/MNIST", "tests/vendor", "book/extra", "LICENSE")
-# Words that the two spellings share, or that British English writes both ways.
-SHARED = set(
-    "acknowledgment acknowledgments analog biased coloration dialog focused focuses focusing "
-    "fulfill judgment judgments license licensed licenses licensing math meter meters practice "
-    "practiced practices practicing program routing story stories".split()
-)
-# Right here, and on codespell's list.
-OURS = "tests,ot"
 UNFINISHED = r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX|T" r"BD|lorem ip" r"sum)\b"
-A_MACHINE = r"(?<![\w.])/(?:home|Users)/[a-z]\w*|(?<![\w.~])/roo" r"t/"
 
 
 @cache
@@ -56,47 +44,8 @@ def read(path):
     return (ROOT / path).read_text(encoding="utf-8")
 
 
-def prose(path):
-    """What a reader reads in a Markdown file or a chapter: no code, formulas, or outside titles."""
-    if path.suffix == ".ipynb":
-        cells = rules.Notebook.read(ROOT / path).prose
-        return plain("\n\n".join(cell.source for cell in cells))
-    return plain(read(path))
-
-
-def plain(text):
-    text = rules.without_math(rules.without_code(text))
-    text = re.sub(r"\[[^\]]*\]\(https?:[^)]*\)|https?://\S+", "", text)
-    return re.sub(rf"[{rules.CODE_MARK}{rules.MATH_MARK}]|</?\w+[^>]*>", " ", text)
-
-
-def prose_files():
-    return [path for path in files() if path.suffix in {".md", ".ipynb"}]
-
-
-def british(folder):
-    """codespell's American words and the British ones that are wanted, as a dictionary file."""
-    pairs = Path(codespell_lib.__file__).with_name("data") / "dictionary_en-GB_to_en-US.txt"
-    lines = []
-    for line in pairs.read_text(encoding="utf-8").splitlines():
-        wanted, _, american = line.partition("->")
-        if american and american not in SHARED and "," not in american:
-            lines.append(f"{american}->{wanted}\n")
-    path = folder / "british.txt"
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
-
-
-def misspelled(texts, folder, *options):
-    """['name:line: wrong ==> right'] for {name: text}."""
-    for name, text in texts.items():
-        path = folder / "texts" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(path.name + ".txt").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "codespell_lib", "--disable-colors", "-q", "3", *options, "."]
-    asked = subprocess.run(command, cwd=folder / "texts", capture_output=True, text=True)
-    assert asked.returncode in {0, 65}, asked.stderr
-    return [re.sub(r"^\./(.*?)\.txt:", r"\1:", line) for line in asked.stdout.splitlines()]
+def pages():
+    return [path for path in files() if path.suffix == ".md"]
 
 
 def lines(found):
@@ -105,19 +54,7 @@ def lines(found):
 
 def test_there_are_texts():
     assert len(files()) > 5
-    assert prose_files()
-
-
-def test_spelling(tmp_path):
-    texts = {str(path): read(path) for path in files()}
-    found = misspelled(texts, tmp_path, "--builtin", "clear", "-L", OURS)
-    assert not found, lines(found)
-
-
-def test_british_spelling(tmp_path):
-    texts = {str(path): prose(path) for path in prose_files() if path.name != "references.md"}
-    found = misspelled(texts, tmp_path, "-D", str(british(tmp_path)))
-    assert not found, lines(found)
+    assert pages()
 
 
 def matches(pattern, texts):
@@ -133,12 +70,7 @@ def test_nothing_is_left_to_do():
     assert not found, lines(found)
 
 
-def test_no_path_of_a_machine():
-    found = matches(A_MACHINE, {str(path): read(path) for path in files()})
-    assert not found, lines(found)
-
-
-@pytest.mark.parametrize("path", [p for p in prose_files() if p.suffix == ".md"], ids=str)
+@pytest.mark.parametrize("path", pages(), ids=str)
 def test_links(path):
     found = rules.broken_links(read(path), (ROOT / path).parent)
     assert not found, lines(found)
@@ -147,19 +79,5 @@ def test_links(path):
 # ---------------------------------------------------------------- the tests can fail
 
 
-def test_planted_words_are_found(tmp_path):
-    texts = {"a/b.md": "A t" "eh mistake.\n\nThe color of\nthe center.", "c.md": "Colour, centre, size."}
-    assert misspelled(texts, tmp_path, "--builtin", "clear") == ["a/b.md:1: t" "eh ==> the"]
-    found = misspelled(texts, tmp_path, "-D", str(british(tmp_path)))
-    assert found == ["a/b.md:3: color ==> colour", "a/b.md:4: center ==> centre"]
-
-
-def test_code_formulas_and_titles_are_not_prose():
-    text = "`color` $color$ [Regularized color](https://x.org) <kbd>colour</kbd>\n```\ncenter\n```\n"
-    assert plain(text).split() == ["colour"]
-
-
 def test_planted_leftovers_are_found():
     assert matches(UNFINISHED, {"a": "x\n# TO" + "DO: later"}) == ["a:2: TO" + "DO"]
-    assert matches(A_MACHINE, {"a": "see /ho" + "me/ann/x"}) == ["a:1: /ho" + "me/ann"]
-    assert not matches(A_MACHINE, {"a": "https://x.org/home/ann ~/x /usr/bin"})
