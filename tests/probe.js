@@ -55,8 +55,8 @@
       '[fill="currentColor" i], [stroke="currentColor" i], [style*="currentcolor" i]',
     );
     if (current.length || /currentcolor/i.test(svg.outerHTML)) note("ink", own, svg);
-    // shapes that carry the words: <text>, or matplotlib's groups of glyphs named text_1, text_2 …
-    const words = svg.querySelectorAll('text, g[id^="text_"] use, g[id^="text_"] path');
+    // shapes that carry the words: <text>, or matplotlib's groups of glyphs named …text_1, …text_2
+    const words = svg.querySelectorAll('text, g[id*="text_"] use, g[id*="text_"] path');
     const pictures = [...svg.querySelectorAll("image")].map((e) => e.getBoundingClientRect());
     for (const shape of words) {
       if (shape.closest("defs")) continue;
@@ -77,7 +77,13 @@
   };
 
   return {
-    openAll: () => document.querySelectorAll("details").forEach((e) => (e.open = true)),
+    // Opens every fold, and waits until what fades in has done so.
+    openAll: async () => {
+      document.querySelectorAll("details").forEach((e) => (e.open = true));
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const moving = document.getAnimations().map((animation) => animation.finished);
+      await Promise.race([Promise.allSettled(moving), new Promise((done) => setTimeout(done, 1500))]);
+    },
 
     structure: () => ({
       lang: document.documentElement.lang,

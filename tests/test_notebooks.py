@@ -74,6 +74,17 @@ def test_chapter_is_in_the_book(path):
     )
 
 
+def test_the_template_that_chapters_are_copied_from():
+    """`tools/chapter_template.ipynb` keeps the rules that its copies must keep."""
+    notebook = rules.Notebook.read(rules.ROOT / "tools" / "chapter_template.ipynb")
+    found = rules.template(notebook, repository.SETUP_CELL, repository.colab_link("NN_topic.ipynb"))
+    for rule in set(RULES) - {rules.file_name}:
+        found += rule(notebook)
+    for cell in notebook.prose:
+        found += rules.stray_markdown(cell.source)
+    assert not found, complaints(found)
+
+
 def test_introduced_once():
     found = rules.introduced_once([rules.Notebook.read(path) for path in CHAPTERS], rules.library())
     assert not found, complaints(found)
