@@ -35,10 +35,13 @@ def confusion(labels: ArrayLike, predictions: ArrayLike, classes: int = 10) -> N
         Counts of shape (classes, classes): the true label gives the row, the prediction the column.
 
     Raises:
-        ValueError: if the shapes differ, there is nothing to count, or a label is out of range.
+        ValueError: if the shapes differ, there is nothing to count, or a label is not whole or out
+            of range.
     """
     predicted, true = _labels(predictions, labels)
     for values in (predicted, true):
+        if not np.issubdtype(values.dtype, np.integer):
+            raise ValueError(f"labels must be whole numbers; got {values.dtype}")
         if values.min() < 0 or values.max() >= classes:
             raise ValueError(
                 f"labels must be from 0 to {classes - 1}; got {values.min()} to {values.max()}"
@@ -108,7 +111,7 @@ def principal_angles(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     for name, rows in (("a", rows_a), ("b", rows_b)):
         if np.linalg.matrix_rank(rows) < len(rows):
             raise ValueError(f"the {len(rows)} rows of {name} are linearly dependent")
-    return np.degrees(subspace_angles(rows_a.T, rows_b.T))[::-1]
+    return np.sort(np.degrees(subspace_angles(rows_a.T, rows_b.T)))
 
 
 def _labels(predictions: ArrayLike, labels: ArrayLike) -> tuple[NDArray, NDArray]:

@@ -78,9 +78,10 @@ def negative_elbo(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 # ----------------------------------------------------------------------------------- the loops
-def bare(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
+def bare(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
     """Nothing but what training needs: a permutation, a gather, a cast, a step."""
     optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    torch.manual_seed(seed)
     model.train()
     for _ in range(epochs):
         total = torch.zeros(())
@@ -93,7 +94,7 @@ def bare(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
             total += loss.detach() * len(index)
 
 
-def with_aelib(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
+def with_aelib(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
     """The course's loop, as a chapter calls it."""
     split = data.Split(images, torch.zeros(len(images), dtype=torch.int64))
     training.fit(
@@ -103,6 +104,7 @@ def with_aelib(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
         epochs=epochs,
         batch_size=BATCH,
         lr=LEARNING_RATE,
+        seed=seed,
     )
 
 
@@ -114,10 +116,11 @@ def torchvision_set(images: torch.Tensor) -> torch.utils.data.Dataset:
     return torch.utils.data.Subset(whole, range(len(images))) if len(images) < 60_000 else whole
 
 
-def with_dataloader(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
+def with_dataloader(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
     """The loop of ``pytorch/examples/vae``: every image goes through PIL, every epoch."""
     loader = torch.utils.data.DataLoader(torchvision_set(images), batch_size=BATCH, shuffle=True)
     optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    torch.manual_seed(seed)
     model.train()
     for _ in range(epochs):
         total = 0.0
@@ -129,7 +132,7 @@ def with_dataloader(model: nn.Module, images: torch.Tensor, epochs: int) -> None
             optimiser.step()
 
 
-def with_lightning(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
+def with_lightning(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
     """The same ``DataLoader`` under Lightning's ``Trainer``; logger, bar and checkpoints are off."""
     import lightning
 
@@ -157,10 +160,11 @@ def with_lightning(model: nn.Module, images: torch.Tensor, epochs: int) -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        torch.manual_seed(seed)
         trainer.fit(Module(model), loader)
 
 
-LOOPS: dict[str, Callable[[nn.Module, torch.Tensor, int], None]] = {
+LOOPS: dict[str, Callable[[nn.Module, torch.Tensor, int, int], None]] = {
     "bare": bare,
     "aelib": with_aelib,
     "dataloader": with_dataloader,
@@ -188,7 +192,7 @@ def run_once(
     model = VAE()
     with contextlib.redirect_stderr(io.StringIO()):  # the progress bar is drawn, but not shown
         wall, cpu = time.perf_counter(), time.process_time()
-        LOOPS[name](model, images, epochs)
+        LOOPS[name](model, images, epochs, seed)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     loss = test_loss(model, test_images)
     return {"seconds": wall / epochs, "cpu_seconds": cpu / epochs, "test_loss": loss}
