@@ -86,21 +86,26 @@ def function(
         tolerance: how far a number may be off, absolutely or relative to the expected one.
 
     Returns:
-        The result. An exception inside ``learner`` is reported in it, not raised.
+        The result. An exception inside ``learner`` is reported in it, not raised; the arguments
+        are copies, so that a function that changes them spoils no later run.
 
     Raises:
         ValueError: if there are no cases: that is a mistake of the exercise, not of the learner.
     """
     if not cases:
         raise ValueError("a check needs at least one case")
+    if learner is None or learner is ...:
+        return _unanswered(f"there is {learner!r} instead of a function", where)
     if not callable(learner):
         return _wrong(f"A function is needed here; this is {_short(learner)}.", where)
     name = getattr(learner, "__name__", "the function")
     for case in cases:
         call = f"{name}({', '.join(map(_short, case.arguments))})"
         try:
-            answer = learner(*case.arguments)
-        except Exception as error:
+            answer = learner(*map(_copy, case.arguments))
+        except NotImplementedError:
+            return _unanswered(f"{name} is not written", where)
+        except (Exception, SystemExit) as error:
             return _wrong(f"{call} stopped with {type(error).__name__}: {error}\n{case.why}", where)
         if answer is None or answer is ...:
             return _unanswered(f"{name} returns {answer!r}", where)
@@ -147,7 +152,7 @@ def that(condition: bool | None, message: str, where: str = "") -> Result:
     """One expectation in words.
 
     Args:
-        condition: whether it holds; ``None`` counts as unanswered.
+        condition: whether it holds; ``None`` or ``...`` counts as unanswered.
         message: what is expected, said so that it helps when it does not hold.
         where: where to read again.
 
@@ -156,7 +161,11 @@ def that(condition: bool | None, message: str, where: str = "") -> Result:
     """
     if condition is None or condition is ...:
         return _unanswered("there is nothing to check", where)
-    return Result(True, f"Right: {message}") if condition else _wrong(f"Not so: {message}", where)
+    try:
+        holds = bool(condition)
+    except Exception:  # an array of several truth values, for one
+        return _wrong(f"Yes or no is expected; this is {_short(condition)}.", where)
+    return Result(True, f"Right: {message}") if holds else _wrong(f"Not so: {message}", where)
 
 
 def _unanswered(why: str, where: str) -> Result:
@@ -171,11 +180,12 @@ def _wrong(message: str, where: str) -> Result:
 
 def _difference(answer: Any, expected: Any, tolerance: float) -> str:
     """What is wrong with an answer, without the right one; empty if nothing is."""
-    if isinstance(expected, bool | str) or not _numeric(expected):
-        return "" if _equal(answer, expected) else f"{_short(answer)} is not what is expected."
-    if not _numeric(answer):
+    if isinstance(expected, bool | str) or (e := _array(expected)) is None:
+        return _difference_of_parts(answer, expected, tolerance)
+    a = _array(answer)
+    if a is None or (a.dtype.kind == "b" and e.dtype.kind != "b"):
         return f"numbers are expected; this is {_short(answer)}."
-    a, e = _array(answer), _array(expected)
+    a, e = a.astype(float), e.astype(float)
     if a.shape != e.shape:
         return f"the shape must be {e.shape}; it is {a.shape}."
     if not np.isfinite(a).all() and np.isfinite(e).all():
@@ -192,6 +202,24 @@ def _difference(answer: Any, expected: Any, tolerance: float) -> str:
     return f"{int(off.sum())} of {a.size} numbers are off; the first, at {at}, is {side}."
 
 
+def _difference_of_parts(answer: Any, expected: Any, tolerance: float) -> str:
+    """The same for what is no array of numbers: a text, a truth value, or several results."""
+    if isinstance(expected, list | tuple) and expected:
+        if not isinstance(answer, list | tuple) or len(answer) != len(expected):
+            return f"{_count(len(expected), 'result')} are expected; this is {_short(answer)}."
+        parts = [(f"result {i + 1}", answer[i], expected[i]) for i in range(len(expected))]
+    elif isinstance(expected, dict) and expected:
+        if not isinstance(answer, dict) or answer.keys() != expected.keys():
+            return f"a dictionary with other keys is expected; this is {_short(answer)}."
+        parts = [(repr(key), answer[key], expected[key]) for key in expected]
+    else:
+        return "" if _equal(answer, expected) else f"{_short(answer)} is not what is expected."
+    for name, one, other in parts:
+        if problem := _difference(one, other, tolerance):
+            return f"{name}: {problem}"
+    return ""
+
+
 def _factor(answer: float, expected: float) -> str:
     """A hint for the mistakes that are a factor: sign, two, number of pixels."""
     if expected == 0 or not math.isfinite(answer / expected):
@@ -206,30 +234,41 @@ def _factor(answer: float, expected: float) -> str:
     return ""
 
 
-def _numeric(value: Any) -> bool:
+def _array(value: Any) -> np.ndarray | None:
+    """Real numbers or truth values as an array; ``None`` if that is not what they are."""
     try:
-        return np.issubdtype(_array(value).dtype, np.number)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-
-
-def _array(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    return np.asarray(value)
+        if isinstance(value, list | tuple):
+            value = [v.tolist() if hasattr(v, "tolist") else v for v in value]
+        elif hasattr(value, "detach"):
+            value = value.detach().cpu()
+            value = value.float() if value.is_floating_point() and value.itemsize < 4 else value
+        array = np.asarray(value)
+    except Exception:
+        return None
+    return array if array.dtype.kind in "iufb" else None
 
 
 def _equal(answer: Any, expected: Any) -> bool:
     try:
         return bool(answer == expected)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
         return False
 
 
+def _copy(value: Any) -> Any:
+    """A copy of numbers in an array; anything else as it is."""
+    if hasattr(value, "detach"):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    return value.copy() if isinstance(value, np.ndarray | list | dict | set) else value
+
+
 def _short(value: Any) -> str:
-    if hasattr(value, "shape") and len(value.shape) and math.prod(value.shape) > 6:
-        return f"{type(value).__name__} of shape {tuple(value.shape)}"
-    text = repr(value.tolist()) if hasattr(value, "tolist") else repr(value)
+    try:
+        if hasattr(value, "shape") and len(value.shape) and math.prod(value.shape) > 6:
+            return f"{type(value).__name__} of shape {tuple(value.shape)}"
+        text = repr(value.tolist()) if hasattr(value, "tolist") else repr(value)
+    except Exception:
+        return f"something of type {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
