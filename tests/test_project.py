@@ -368,6 +368,11 @@ def test_ci_calls_make_test():
     assert {"newest", "lowest"} == set(workflow("weekly")["jobs"])
 
 
+def test_the_book_leaves_out_the_environments_pages():
+    """Sphinx follows .venv/lib64 into packages that ship pages, and each warns."""
+    assert ".venv" in yaml.safe_load(read("_config.yml"))["exclude_patterns"]
+
+
 def test_workflow_scripts_exist():
     for name in ("course", "weekly"):
         for job in workflow(name)["jobs"].values():
