@@ -559,11 +559,16 @@ def library(root=ROOT / "aelib", modules=("models", "losses", "data", "metrics",
 
 
 def introduced_once(notebooks, in_library):
-    """A name of the library is written out in one chapter, as the library has it."""
+    """A name of the library is written out in one chapter, as the library has it.
+
+    Private names are the library's plumbing: a chapter may check its inputs in fewer words.
+    """
     found, home, seen = [], {}, {}
     for notebook in notebooks:
         chapter = notebook.path.name
         for name, node, cell in definitions(notebook):
+            if name.startswith("_"):
+                continue
             if name in in_library:
                 if home.setdefault(name, chapter) != chapter:
                     found.append(

@@ -50,8 +50,10 @@ def test_the_book_is_built():
 
 
 def test_every_chapter_has_its_page():
-    missing = {f"notebooks/{path.stem}.html" for path in rules.chapters()} - set(PAGES)
+    wanted = {f"notebooks/{path.stem}.html" for path in rules.chapters()}
+    missing, left_over = wanted - set(CHAPTERS), set(CHAPTERS) - wanted
     assert not missing, f"not built: {sorted(missing)}: run `make book`"
+    assert not left_over, f"of chapters that are no more: {sorted(left_over)}: remove them"
 
 
 # ---------------------------------------------------------------- one visit, many questions
@@ -266,7 +268,9 @@ def test_launch_links(visit, page):
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_page_is_of_the_chapter_as_it_is(visit, page):
-    notebook = rules.Notebook.read(rules.ROOT / page.replace(".html", ".ipynb"))
+    path = rules.ROOT / page.replace(".html", ".ipynb")
+    assert path.exists(), f"left over from a chapter that is no more: {page}"
+    notebook = rules.Notebook.read(path)
     title = rules.headings(notebook.cells[0].source)[0].text
     assert title in visit.light["title"], f"older than '{title}': run `make book`"
 
