@@ -95,8 +95,11 @@ def test_every_item_is_seen_once_an_epoch_with_its_label():
     for epoch in (seen[:4], seen[4:]):
         x, y = torch.cat([b.x for b in epoch]), torch.cat([b.y for b in epoch])
         assert x.dtype == torch.float32
-        keys = {(tuple(image.flatten().tolist()), label.item()) for image, label in zip(x, y)}
-        pixels = zip(split.pixels, split.labels)
+        keys = {
+            (tuple(image.flatten().tolist()), label.item())
+            for image, label in zip(x, y, strict=True)
+        }
+        pixels = zip(split.pixels, split.labels, strict=True)
         assert keys == {(tuple(i.flatten().tolist()), label.item()) for i, label in pixels}
     assert not torch.equal(seen[0].x, seen[4].x)  # another order in the second epoch
 
@@ -219,7 +222,9 @@ def test_named_parts_and_their_sum():
     history = fit(net(), objective, epochs=3, validation=images(7, seed=1))
     assert len(history) == 3
     assert set(history.names) == {"loss", "reconstruction", "size", "validation loss"}
-    for total, a, b in zip(history["loss"], history["reconstruction"], history["size"]):
+    for total, a, b in zip(
+        history["loss"], history["reconstruction"], history["size"], strict=True
+    ):
         assert total == pytest.approx(a + b)
     assert all(len(history[name]) == 3 for name in history.names)
     assert history.seconds > 0
@@ -279,7 +284,7 @@ def test_an_optimiser_of_ones_own():
     model, by_hand = net(), net()
     fit(model, optimiser=lambda p: torch.optim.SGD(p, lr=0.1), epochs=1, batch_size=40)
     squared(by_hand, Batch(images().pixels, None)).backward()
-    for p, q in zip(model.parameters(), by_hand.parameters()):
+    for p, q in zip(model.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(p, q - 0.1 * q.grad, atol=1e-6, rtol=1e-5)
 
 
@@ -362,7 +367,7 @@ def test_players_move_in_turn_and_leave_no_gradient_behind():
     torch.manual_seed(0)
     for _ in range(2):
         for index in torch.randperm(40).split(16):
-            for sign, optimiser in zip((1, -1), optimisers):
+            for sign, optimiser in zip((1, -1), optimisers, strict=True):
                 loss = sign * entangled(by_hand, Batch(x[index], None))
                 by_hand.zero_grad()
                 loss.backward()
@@ -420,7 +425,9 @@ def test_nan_is_named_with_its_place_and_what_to_do():
         return squared(model, batch) * (math.nan if len(calls) == 5 else 1)
 
     model = net()
-    with pytest.raises(FloatingPointError, match="(?s)loss is nan.*epoch 2, step 2.*learning rate"):
+    with pytest.raises(
+        FloatingPointError, match=r"(?s)loss is nan.*epoch 2, step 2.*learning rate"
+    ):
         fit(model, breaks)
     assert weights(model).isfinite().all()
     reference, left = net(), iter(range(4))
@@ -541,7 +548,7 @@ def test_bad_objectives(objective, match):
 
 def test_a_player_whose_loss_misses_its_parameters():
     model = pair()
-    with pytest.raises(ValueError, match="(?s)left.*not depend"):
+    with pytest.raises(ValueError, match=r"(?s)left.*not depend"):
         fit(model, [side("left", lambda m, b: m.right(b.x).mean())], torch.randn(40, 3))
 
 
@@ -567,12 +574,12 @@ def test_nothing_to_train():
         fit(model)
     with pytest.raises(ValueError, match="same name"):
         fit(pair(), [side("left"), side("left")], torch.randn(4, 3))
-    with pytest.raises(ValueError, match="lr.*positive"):
+    with pytest.raises(ValueError, match=r"lr.*positive"):
         fit(pair(), [side("left", lr=-1.0)], torch.randn(4, 3))
 
 
 def test_an_unknown_name_in_the_history():
-    with pytest.raises(KeyError, match="kl.*loss"):
+    with pytest.raises(KeyError, match=r"kl.*loss"):
         fit(net())["kl"]
 
 
@@ -714,7 +721,7 @@ def test_writing_that_is_cut_off_keeps_the_checkpoint_before(tmp_path, monkeypat
     def cut(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.os, "replace", cut)
+    monkeypatch.setattr(Path, "replace", cut)
     fit(net(), epochs=2, checkpoint=file)
     assert file.read_bytes() == whole
 
@@ -871,7 +878,7 @@ def test_bad_arguments_of_evaluate_and_predict():
         lambda: training.evaluate(net(), squared, images(), batch_size=0),
         lambda: training.predict(net(), images(), batch_size=-1),
     ):
-        with pytest.raises(ValueError, match="batch_size.*at least 1"):
+        with pytest.raises(ValueError, match=r"batch_size.*at least 1"):
             call()
     with pytest.raises(TypeError, match="one objective"):
         training.evaluate(pair(), [side("left")], torch.randn(4, 3))
