@@ -50,7 +50,7 @@ class Split:
         return len(self.images)
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> "Split":
-        """The images at ``index`` as a set of its own; a single number keeps the batch dimension."""
+        """The images at ``index`` as a set of its own; of one number, a set of one image."""
         images, labels = self.images[index], self.labels[index]
         if labels.dim() == 0:
             images, labels = images[None], labels[None]
@@ -237,4 +237,4 @@ def _mend(archive: Path, md5: str) -> None:
         # Renamed when it is whole: another process never sees half a file.
         partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}.partial")
         partial.write_bytes(gzip.decompress(archive.read_bytes()))
-        os.replace(partial, unpacked)
+        partial.replace(unpacked)

@@ -78,8 +78,10 @@ def knn_accuracy(
     train, test = _matrix(train_codes, "train_codes"), _matrix(test_codes, "test_codes")
     if train.shape[1] != test.shape[1]:
         raise ValueError(f"codes of {train.shape[1]} and of {test.shape[1]} numbers")
-    if not 1 <= k <= len(train):
-        raise ValueError(f"k must be from 1 to {len(train)}, the codes there are; got {k}")
+    if not isinstance(k, int) or not 1 <= k <= len(train):
+        raise ValueError(
+            f"k must be a whole number from 1 to {len(train)}, the codes there are; got {k}"
+        )
     labels = np.asarray(train_labels)
     if labels.shape != (len(train),):
         raise ValueError(f"{len(train)} codes but labels of shape {labels.shape}")

@@ -155,6 +155,7 @@ class PCA(nn.Module):
             The model itself.
 
         Raises:
+            TypeError: if the images are no floating-point tensor.
             ValueError: if there are fewer than two images, the shape is wrong, or a value is not
                 finite.
         """
@@ -182,6 +183,12 @@ class PCA(nn.Module):
 
 
 def _fit_input(images: Tensor, shape: tuple[int, ...]) -> None:
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(
+            f"PCA needs a floating-point tensor; got {got}. Images as uint8 become pixels in "
+            "[0, 1] by .float() / 255, or by .pixels of a set."
+        )
     if images.dim() < 2 or tuple(images.shape[1:]) != shape or len(images) < 2:
         raise ValueError(
             f"PCA needs at least two images of shape {shape}, as one tensor (N, "

@@ -219,15 +219,18 @@ def codes(
         The figure.
 
     Raises:
-        ValueError: if shapes do not fit, or a label is out of range.
+        ValueError: if shapes do not fit, a label is out of range, or names are too few.
     """
     points, marks = np.asarray(codes), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or marks.shape != points.shape[:1]:
         raise ValueError(
             f"codes must be (N, 2) and labels (N,); got {points.shape} and {marks.shape}"
         )
-    if len(marks) == 0 or marks.min() < 0 or marks.max() >= len(DIGIT_COLOURS):
+    whole = np.issubdtype(marks.dtype, np.integer)
+    if len(marks) == 0 or not whole or marks.min() < 0 or marks.max() >= len(DIGIT_COLOURS):
         raise ValueError("labels must be whole numbers from 0 to 9, at least one")
+    if names is not None and len(names) <= marks.max():
+        raise ValueError(f"names are needed for the labels 0 to {marks.max()}; got {len(names)}")
     if ax is None:
         _, ax = figure(height=5.0, width=5.6)
     colours = np.array(DIGIT_COLOURS)[marks]

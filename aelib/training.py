@@ -14,7 +14,6 @@ parameters, which take their steps in turn on every batch.
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -227,9 +226,10 @@ def fit(
         except KeyboardInterrupt:
             history.interrupted = True
             history.seconds = time.perf_counter() - started
+            at = min(len(history) + 1, epochs)
             print(
-                f"Interrupted in epoch {min(len(history) + 1, epochs)} of {epochs}. The model keeps the weights "
-                f"it has now, the history its {len(history)} full epochs.",
+                f"Interrupted in epoch {at} of {epochs}. The model keeps the weights it has now, "
+                f"the history its {len(history)} full epochs.",
                 file=sys.stderr,
             )
         finally:
@@ -599,7 +599,7 @@ def _save_checkpoint(
     partial_file = path.with_suffix(".partial")
     tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
     save_file(tensors, partial_file, metadata={"aelib": json.dumps(about)})
-    os.replace(partial_file, path)
+    partial_file.replace(path)
 
 
 def _load_checkpoint(

@@ -14,8 +14,8 @@ test set, so that no loop can win by learning less:
 All run in one process. The order turns by one place every round and reverses every second one,
 so that no loop always runs first on a cool machine. Run it on an idle machine:
 
-    python benchmarks/training_loop.py                       # the full measurement, about 10 minutes
-    python benchmarks/training_loop.py --images 6000 --rounds 2 --threads 1    # a quick look
+    python benchmarks/training_loop.py    # all of it, about 10 minutes
+    python benchmarks/training_loop.py --images 6000 --rounds 2 --threads 1    # a look
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # so that the script runs from a clone that is not installed
     sys.path.insert(0, str(ROOT))
 
-from aelib import data, losses, training
+from aelib import data, losses, training  # noqa: E402
 
 BATCH = 128
 LEARNING_RATE = 1e-3
@@ -133,7 +133,7 @@ def with_dataloader(model: nn.Module, images: torch.Tensor, epochs: int, seed: i
 
 
 def with_lightning(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
-    """The same ``DataLoader`` under Lightning's ``Trainer``; logger, bar and checkpoints are off."""
+    """The same ``DataLoader`` under Lightning's ``Trainer``, without logger, bar or checkpoints."""
     import lightning
 
     class Module(lightning.LightningModule):
@@ -243,7 +243,9 @@ def measure(
     for name in names:
         if name == "aelib":
             continue
-        pairs = [a["seconds"] / b["seconds"] for a, b in zip(runs["aelib"], runs[name])]
+        pairs = [
+            a["seconds"] / b["seconds"] for a, b in zip(runs["aelib"], runs[name], strict=True)
+        ]
         ratios[name] = {
             "aelib_over_it": round(ours["seconds_an_epoch"] / loops[name]["seconds_an_epoch"], 4),
             "least_of_rounds": round(min(pairs), 4),

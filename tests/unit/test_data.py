@@ -202,7 +202,7 @@ def test_unpacking_that_is_cut_off_leaves_no_half_file(copy, offline, monkeypatc
     def cut(*_arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data.os, "replace", cut)
+    monkeypatch.setattr(Path, "replace", cut)
     with pytest.raises(KeyboardInterrupt):
         data.mnist(copy)
     assert not list((copy / "MNIST" / "raw").glob("*-ubyte"))
@@ -267,7 +267,9 @@ def test_indexing_a_split_is_indexing_both(index):
     rows = [index] if isinstance(index, int) else index
     expected = range(6)[rows] if isinstance(rows, slice) else [range(6)[i] for i in rows]
     assert chosen.labels.tolist() == [split.labels[i].item() for i in expected]
-    assert all(torch.equal(a, split.images[i]) for a, i in zip(chosen.images, expected))
+    assert all(
+        torch.equal(a, split.images[i]) for a, i in zip(chosen.images, expected, strict=True)
+    )
     assert len(chosen) == len(expected)
     if not isinstance(index, slice):
         assert same(split[torch.tensor(rows)], chosen)
@@ -299,7 +301,10 @@ def test_sample_takes_none_twice(n, seed):
     split = data.Split(small().images, torch.arange(6))
     drawn = split.sample(n, seed)
     assert len(set(drawn.labels.tolist())) == n
-    assert all(torch.equal(split.images[k], image) for k, image in zip(drawn.labels, drawn.images))
+    assert all(
+        torch.equal(split.images[k], image)
+        for k, image in zip(drawn.labels, drawn.images, strict=True)
+    )
     assert same(drawn, split.sample(n, seed))
 
 
@@ -346,7 +351,7 @@ def test_shift_moves_each_image_as_a_whole(pixels, seed, shape):
     assert moved.shape == x.shape
     assert moved.dtype == x.dtype
     h, w = shape[2:]
-    for image, result in zip(x, moved):
+    for image, result in zip(x, moved, strict=True):
         padded = torch.nn.functional.pad(image, (pixels,) * 4)
         moves = [
             padded[:, i : i + h, j : j + w]

@@ -137,5 +137,5 @@ def test_nan_stays_visible():
         value = loss(x_hat, x)
         assert value[0].isfinite()
         assert value[1].isnan()
-    with pytest.raises(FloatingPointError, match="reconstruction holds NaN.*learning rate"):
+    with pytest.raises(FloatingPointError, match=r"reconstruction holds NaN.*learning rate"):
         losses.cross_entropy(x_hat, x)

@@ -94,7 +94,7 @@ labelled = st.lists(
 
 @given(labelled)
 def test_accuracy_and_confusion_against_scikit_learn(pairs):
-    true, predicted = map(list, zip(*pairs))
+    true, predicted = map(list, zip(*pairs, strict=True))
     score = metrics.accuracy(predicted, true)
     table = metrics.confusion(true, predicted, classes=5)
     assert score == pytest.approx(accuracy_score(true, predicted))

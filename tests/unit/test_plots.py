@@ -85,7 +85,7 @@ def test_the_ink_of_text_is_the_colour_of_the_page(shown):
 def test_two_figures_in_a_page_share_no_id_and_find_their_own(shown):
     figures = [line(), plots.image_grid([torch.rand(3, 5, 5)]), plots.history(past())]
     found = []
-    for figure, alt in zip(figures, ("first", "second", "third")):
+    for figure, alt in zip(figures, ("first", "second", "third"), strict=True):
         svg = shown(figure, f"{alt}: {ALT}").svg
         ids = re.findall(r'\bid="([^"]+)"', svg)
         assert len(ids) == len(set(ids))

@@ -1,0 +1,321 @@
+"""Every public function is given input that makes no sense, and must say so clearly.
+
+:data:`CASES` has an entry for each of them; the first test fails when one is missing, so that a new
+function cannot come without its bad input.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from test_import import public
+from torch import nn
+
+import aelib
+from aelib import checks, data, losses, metrics, models, plots, training
+
+X = torch.rand(4, 1, 3, 3)
+BYTES = (X * 255).to(torch.uint8)
+LABELS = torch.arange(4)
+SPLIT = data.Split(BYTES, LABELS)
+IMAGES = data.ImageSet("x", SPLIT, SPLIT, tuple("0123"), "nobody", "CC0")
+NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
+PCA = models.PCA(2, (1, 3, 3))
+PAST = training.History([{"loss": 1.0}])
+CODES = np.zeros((4, 2))
+ALT = "A line falls from ten to one over three epochs, then stays flat."
+
+
+def squared(model, batch):
+    return losses.squared_error(model(batch.x), batch.x).mean()
+
+
+def fit(**options):
+    defaults = {"model": NET, "objective": squared, "data": SPLIT, "epochs": 1, "progress": False}
+    return training.fit(**defaults | options)
+
+
+def bad_losses(loss):
+    return [
+        (lambda: loss(X, X[:, :, :2]), ValueError, r"\(4, 1, 3, 3\).*\(4, 1, 2, 3\).*same shape"),
+        (lambda: loss(X[0, 0, 0], X[0, 0, 0]), ValueError, r"batch.*x\[None\]"),
+        (lambda: loss(X, BYTES), TypeError, "uint8.*255"),
+        (lambda: loss(BYTES, BYTES), TypeError, "uint8.*255"),
+        (lambda: loss(X, X.numpy()), TypeError, "ndarray"),
+        (lambda: loss(X, None), TypeError, "NoneType"),
+    ]
+
+
+def bad_widths(make):
+    return [
+        (lambda: make(0), ValueError, "positive whole"),
+        (lambda: make(-2), ValueError, "positive whole"),
+        (lambda: make(2.5), ValueError, "positive whole"),
+        (lambda: make("2"), ValueError, "positive whole"),
+        (lambda: make(None), ValueError, "positive whole"),
+    ]
+
+
+def bad_batches(call):
+    """Torch's own words say what does not fit; what counts is that nothing comes out."""
+    return [
+        (lambda: call(torch.rand(4, 7)), RuntimeError, "7"),
+        (lambda: call(torch.rand(4, 7, dtype=torch.float64)), RuntimeError, "7|[Dd]ouble"),
+    ]
+
+
+CASES = {
+    "seed": [
+        (lambda: aelib.seed(-1), ValueError, "whole number.*-1"),
+        (lambda: aelib.seed(2**32), ValueError, "2\\*\\*32"),
+        (lambda: aelib.seed(1.5), ValueError, "1.5"),
+        (lambda: aelib.seed("a"), ValueError, "'a'"),
+        (lambda: aelib.seed(None), ValueError, "None"),
+        (lambda: aelib.seed(True), ValueError, "True"),
+    ],
+    # ------------------------------------------------------------------------------------ data
+    "data.Split": [
+        (lambda: data.Split(X, LABELS), ValueError, "uint8.*float32"),
+        (lambda: data.Split(BYTES[:, 0], LABELS), ValueError, r"\(N, C, H, W\).*\(4, 3, 3\)"),
+        (lambda: data.Split(BYTES, LABELS[:3]), ValueError, r"\(4,\).*\(3,\)"),
+        (lambda: data.Split(BYTES, LABELS.float()), ValueError, "int64.*float32"),
+        (lambda: data.Split(BYTES[:0], LABELS[:0]), ValueError, "empty"),
+        (lambda: SPLIT[4], IndexError, "4"),
+        (lambda: SPLIT[[0, 9]], IndexError, "9"),
+        (lambda: SPLIT[4:], ValueError, "empty"),
+        (lambda: SPLIT[1.5], (IndexError, TypeError), "ind|type"),
+    ],
+    "data.Split.sample": [
+        (lambda: SPLIT.sample(0), ValueError, "1 to 4.*n=0"),
+        (lambda: SPLIT.sample(5), ValueError, "1 to 4.*n=5"),
+        (lambda: SPLIT.sample(1.5), TypeError, ""),
+    ],
+    "data.Split.of": [(lambda: SPLIT.of(7), ValueError, r"label 7.*\[0, 1, 2, 3\]")],
+    "data.Split.to": [(lambda: SPLIT.to("banana"), RuntimeError, "banana|device")],
+    "data.ImageSet": [(lambda: data.ImageSet("x"), TypeError, "missing")],
+    "data.ImageSet.hold_out": [
+        (lambda: IMAGES.hold_out(0), ValueError, "1 to 3.*n=0"),
+        (lambda: IMAGES.hold_out(4), ValueError, "1 to 3.*n=4"),
+    ],
+    "data.mnist": [(lambda: data.mnist(3), TypeError, "int")],  # files: see test_data.py
+    "data.shift": [
+        (lambda: data.shift(X[0]), ValueError, r"\(N, C, H, W\).*\(1, 3, 3\)"),
+        (lambda: data.shift(X, -1), ValueError, "at least 0.*-1"),
+        (lambda: data.shift(X, 0.5), ValueError, "whole number.*0.5"),
+    ],
+    # ---------------------------------------------------------------------------------- models
+    "models.mlp": [
+        *bad_widths(lambda width: models.mlp((3, width, 2))),
+        (lambda: models.mlp((3,)), ValueError, "at least two"),
+        (lambda: models.mlp(3), TypeError, ""),
+        (lambda: models.mlp((3, 2, 1), activation=None), TypeError, ""),
+    ],
+    "models.Autoencoder": [
+        *bad_widths(lambda width: models.Autoencoder(code=width)),
+        *bad_widths(lambda width: models.Autoencoder(hidden=(width,))),
+        *bad_widths(lambda width: models.Autoencoder(shape=(1, width, 3)))[:2],
+        (lambda: models.Autoencoder(hidden=5), TypeError, ""),
+        (lambda: models.Autoencoder(shape=784), TypeError, ""),
+    ],
+    "models.Autoencoder.encode": bad_batches(NET.encode),
+    "models.Autoencoder.decode": bad_batches(NET.decode),
+    "models.Autoencoder.forward": bad_batches(NET),
+    "models.LinearAutoencoder": bad_widths(lambda width: models.LinearAutoencoder(width)),
+    "models.LogisticPCA": bad_widths(lambda width: models.LogisticPCA(width)),
+    "models.PCA": [
+        (lambda: models.PCA(0), ValueError, "from 1 to 784.*0"),
+        (lambda: models.PCA(785), ValueError, "from 1 to 784.*785"),
+        (lambda: models.PCA(2.5), (TypeError, ValueError), ""),
+    ],
+    "models.PCA.fit": [
+        (lambda: PCA.fit(X[:1]), ValueError, r"at least two.*\(1, 1, 3, 3\)"),
+        (lambda: PCA.fit(X[:0]), ValueError, "at least two"),
+        (lambda: PCA.fit(X[:, :, :2]), ValueError, r"\(1, 3, 3\).*\(4, 1, 2, 3\)"),
+        (lambda: PCA.fit(X.flatten(1)), ValueError, r"\(1, 3, 3\).*\(4, 9\)"),
+        (lambda: PCA.fit(X * math.nan), ValueError, "NaN"),
+        (lambda: PCA.fit(BYTES), (TypeError, ValueError), "uint8.*255"),
+        (lambda: PCA.fit(X.numpy()), (TypeError, ValueError), "ndarray"),
+    ],
+    "models.PCA.encode": bad_batches(PCA.encode),
+    "models.PCA.decode": bad_batches(PCA.decode),
+    "models.PCA.forward": bad_batches(PCA),
+    # ---------------------------------------------------------------------------------- losses
+    "losses.squared_error": bad_losses(losses.squared_error),
+    "losses.cross_entropy": [
+        *bad_losses(losses.cross_entropy),
+        (
+            lambda: losses.cross_entropy(X * 3, X),
+            ValueError,
+            r"reconstruction in \[0, 1\].*sigmoid",
+        ),
+        (lambda: losses.cross_entropy(X - 2, X), ValueError, r"reconstruction in \[0, 1\].*-"),
+        (lambda: losses.cross_entropy(X, X * 255), ValueError, r"target in \[0, 1\].*255"),
+        (lambda: losses.cross_entropy(X, X * math.nan), FloatingPointError, "target holds NaN"),
+    ],
+    "losses.cross_entropy_from_logits": [
+        *bad_losses(losses.cross_entropy_from_logits),
+        (lambda: losses.cross_entropy_from_logits(X, -X), ValueError, r"target in \[0, 1\]"),
+    ],
+    # -------------------------------------------------------------------------------- training
+    "training.fit": [  # many more in test_training.py
+        (lambda: fit(data=X[:0]), ValueError, "empty"),
+        (lambda: fit(data=X * 255), ValueError, r"\[0, 1\].*255"),
+        (lambda: fit(epochs=0), ValueError, "epochs"),
+        (lambda: fit(optimiser=lambda p: None), (TypeError, ValueError, AttributeError), ""),
+        (lambda: training.fit(NET, squared, SPLIT), TypeError, "epochs"),
+    ],
+    "training.evaluate": [
+        (lambda: training.evaluate(NET, squared, X[:0]), ValueError, "empty"),
+        (lambda: training.evaluate(NET, squared, SPLIT, 0), ValueError, "batch_size"),
+        (lambda: training.evaluate(NET, None, SPLIT), TypeError, "one objective"),
+    ],
+    "training.predict": [
+        (lambda: training.predict(NET, X[:0]), ValueError, "empty"),
+        (lambda: training.predict(NET, SPLIT, 0), ValueError, "batch_size"),
+        (lambda: training.predict(torch.sum, X), ValueError, "as many rows"),
+        (lambda: training.predict(None, X), TypeError, "callable"),
+    ],
+    "training.warmup_cosine": [
+        (lambda: training.warmup_cosine(1.0), ValueError, "below 1.*1.0"),
+        (lambda: training.warmup_cosine(-0.1), ValueError, "-0.1"),
+        (lambda: training.warmup_cosine(math.nan), ValueError, "nan"),
+    ],
+    "training.Batch": [(lambda: training.Batch(X), TypeError, "y")],
+    "training.Player": [
+        (lambda: training.Player("a"), TypeError, "objective"),
+        (
+            lambda: fit(objective=[training.Player("a", squared, lambda m: [])]),
+            ValueError,
+            "a has no parameters",
+        ),
+    ],
+    "training.History": [(lambda: PAST["kl"], KeyError, "kl.*loss")],
+    "training.History.plot": [(lambda: training.History().plot(), ValueError, "empty")],
+    # --------------------------------------------------------------------------------- metrics
+    "metrics.accuracy": [
+        (lambda: metrics.accuracy([1, 2], [1]), ValueError, r"\(2,\).*\(1,\)"),
+        (lambda: metrics.accuracy([], []), ValueError, "no labels"),
+        (lambda: metrics.accuracy(torch.rand(4, 10), LABELS), ValueError, "argmax"),
+        (lambda: metrics.accuracy(3, 3), ValueError, r"\(N,\)"),
+    ],
+    "metrics.confusion": [
+        (lambda: metrics.confusion([1, 2], [1]), ValueError, r"\(1,\).*\(2,\)"),
+        (lambda: metrics.confusion([], []), ValueError, "no labels"),
+        (lambda: metrics.confusion([1, 10], [1, 1]), ValueError, "0 to 9.*10"),
+        (lambda: metrics.confusion([1, 1], [-1, 1]), ValueError, "0 to 9.*-1"),
+        (lambda: metrics.confusion([1, 1], [0, 1], classes=0), ValueError, ""),
+        (lambda: metrics.confusion([0.5, 1], [0, 1]), ValueError, "whole"),
+    ],
+    "metrics.knn_accuracy": [
+        (lambda: metrics.knn_accuracy(CODES, LABELS, CODES, LABELS, k=0), ValueError, "1 to 4.*0"),
+        (lambda: metrics.knn_accuracy(CODES, LABELS, CODES, LABELS, k=5), ValueError, "1 to 4.*5"),
+        (lambda: metrics.knn_accuracy(CODES, LABELS, CODES, LABELS, k=1.5), ValueError, "whole"),
+        (
+            lambda: metrics.knn_accuracy(CODES, LABELS[:3], CODES, LABELS, k=1),
+            ValueError,
+            r"4 codes.*\(3,\)",
+        ),
+        (
+            lambda: metrics.knn_accuracy(CODES, LABELS, CODES, LABELS[:3], k=1),
+            ValueError,
+            r"\(4,\).*\(3,\)",
+        ),
+        (
+            lambda: metrics.knn_accuracy(CODES, LABELS, CODES[:, :1], LABELS, k=1),
+            ValueError,
+            "2 and of 1",
+        ),
+        (
+            lambda: metrics.knn_accuracy(np.full((4, 2), math.nan), LABELS, CODES, LABELS, k=1),
+            ValueError,
+            "train_codes.*NaN",
+        ),
+        (
+            lambda: metrics.knn_accuracy(CODES, LABELS, CODES[:0], LABELS[:0], k=1),
+            ValueError,
+            "test_codes",
+        ),
+    ],
+    "metrics.principal_angles": [
+        (lambda: metrics.principal_angles(CODES, CODES), ValueError, "a are linearly dependent"),
+        (lambda: metrics.principal_angles(np.eye(3), np.eye(2)), ValueError, "3 and of 2"),
+        (lambda: metrics.principal_angles(np.ones(3), np.eye(3)), ValueError, r"a must be.*\(3,\)"),
+        (lambda: metrics.principal_angles(np.eye(3), np.eye(3)[:0]), ValueError, "b must be"),
+        (
+            lambda: metrics.principal_angles(np.full((3, 3), math.inf), np.eye(3)),
+            ValueError,
+            "infinity",
+        ),
+    ],
+    # ----------------------------------------------------------------------------------- plots
+    "plots.Picture": [(lambda: plots.Picture("<svg>"), TypeError, "alt")],
+    "plots.show": [
+        (lambda: plots.show(plots.figure()[0], "a plot"), ValueError, "40 characters.*'a plot'"),
+        (lambda: plots.show(plots.figure()[0], " " * 60), ValueError, "40 characters"),
+        (lambda: plots.show(plots.figure()[0], None), ValueError, "40 characters.*None"),
+        (lambda: plots.show(plots.figure()[0]), TypeError, "alt"),
+        (lambda: plots.show(None, ALT), TypeError, "Figure.*NoneType"),
+        (lambda: plots.show(plots.figure()[1], ALT), TypeError, "Figure.*Axes"),
+    ],
+    "plots.figure": [
+        (lambda: plots.figure(0), ValueError, "positive"),
+        (lambda: plots.figure(width=-1), ValueError, "positive"),
+    ],
+    "plots.image_grid": [
+        (lambda: plots.image_grid([]), ValueError, "at least one row"),
+        (lambda: plots.image_grid([X[0, 0]]), ValueError, r"\(N, H, W\).*\(3, 3\)"),
+        (lambda: plots.image_grid([torch.rand(2, 3, 4, 4)]), ValueError, r"\(2, 3, 4, 4\)"),
+        (lambda: plots.image_grid([X[:0]]), ValueError, r"\(0, 3, 3\)"),
+        (lambda: plots.image_grid([X, torch.rand(2, 4, 4)]), ValueError, "one size"),
+        (lambda: plots.image_grid([X], labels=["a", "b"]), ValueError, "1 labels.*2"),
+        (lambda: plots.image_grid([X], titles=["a"]), ValueError, "4 titles.*1"),
+    ],
+    "plots.reconstructions": [
+        (lambda: plots.reconstructions(X, X[:2]), ValueError, r"\(4, 1, 3, 3\).*\(2, 1, 3, 3\)"),
+        (lambda: plots.reconstructions(X, X, labels=("a",)), ValueError, "2 labels.*1"),
+    ],
+    "plots.codes": [
+        (lambda: plots.codes(np.zeros((4, 3)), LABELS), ValueError, r"\(N, 2\).*\(4, 3\)"),
+        (lambda: plots.codes(CODES, LABELS[:3]), ValueError, r"\(4, 2\).*\(3,\)"),
+        (lambda: plots.codes(CODES[:0], LABELS[:0]), ValueError, "at least one"),
+        (lambda: plots.codes(CODES, LABELS + 8), ValueError, "0 to 9"),
+        (lambda: plots.codes(CODES, LABELS - 1), ValueError, "0 to 9"),
+        (lambda: plots.codes(CODES, LABELS / 2), ValueError, "whole numbers"),
+        (lambda: plots.codes(CODES, LABELS, names=["a"]), ValueError, "names"),
+    ],
+    "plots.decoder_grid": [
+        (lambda: plots.decoder_grid(NET, (1, 0, 0, 1)), ValueError, "left < right"),
+        (lambda: plots.decoder_grid(NET, (0, 1, 1, 1)), ValueError, "bottom < top"),
+        (lambda: plots.decoder_grid(NET, (0, 1, 0, 1), n=1), ValueError, "n >= 2"),
+        (lambda: plots.decoder_grid(NET, (0, 1)), ValueError, ""),
+        (lambda: plots.decoder_grid(nn.Linear(2, 2), (0, 1, 0, 1)), AttributeError, "decode"),
+    ],
+    "plots.history": [(lambda: plots.history(training.History()), ValueError, "empty")],
+    # ---------------------------------------------------------------------------------- checks
+    "checks.Result": [(lambda: checks.Result(True), TypeError, "message")],
+    "checks.Case": [(lambda: checks.Case((1,)), TypeError, "expected")],
+    "checks.Mistake": [(lambda: checks.Mistake(1), TypeError, "hint")],
+    "checks.function": [(lambda: checks.function(abs, []), ValueError, "at least one case")],
+    # A wrong answer must not raise; what the author of an exercise leaves out does.
+    "checks.value": [(lambda: checks.value(3), TypeError, "expected")],
+    "checks.that": [(lambda: checks.that(True), TypeError, "message")],
+}
+
+
+def test_every_public_function_is_here():
+    missing, gone = set(public()) - set(CASES), set(CASES) - set(public())
+    assert not missing, f"give bad input to {sorted(missing)}"
+    assert not gone, f"no longer public: {sorted(gone)}"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [pytest.param(*case, id=f"{name}-{i}") for name in CASES for i, case in enumerate(CASES[name])],
+)
+def test_bad_input_is_a_clear_error(call, error, words):
+    weights = [p.clone() for p in NET.parameters()]
+    with pytest.raises(error, match=f"(?s){words}") as caught:
+        call()
+    assert str(caught.value).strip()
+    assert all(torch.equal(p, q) for p, q in zip(NET.parameters(), weights, strict=True))
