@@ -15,6 +15,7 @@ import browser as machinery
 import pytest
 import rules
 from browser import BUILT
+from playwright import sync_api as playwright
 
 from aelib import plots
 from tools import repository
@@ -161,14 +162,19 @@ def visits():
 
 @pytest.fixture
 def visit(page, chromium, scriptless, site, visits):
-    """The visit to a page, made once."""
+    """The visit to a page, made once, also if it went wrong."""
     if page not in visits:
-        visits[page] = visit_page(chromium, site + page)
-        scriptless.goto(site + page, wait_until="load")
-        visits[page].bare = {
-            **probe(scriptless, "structure"),
-            "unseen": probe(scriptless, "unseen"),
-        }
+        try:
+            visits[page] = visit_page(chromium, site + page)
+            scriptless.goto(site + page, wait_until="load")
+            visits[page].bare = {
+                **probe(scriptless, "structure"),
+                "unseen": probe(scriptless, "unseen"),
+            }
+        except (AssertionError, playwright.Error) as error:
+            visits[page] = error
+    if isinstance(visits[page], Exception):
+        pytest.fail(f"the visit to {page} went wrong: {visits[page]}", pytrace=False)
     return visits[page]
 
 
