@@ -194,7 +194,7 @@ class PCA(nn.Module):
                 finite.
         """
         if tuple(images.shape[1:]) != self.shape or len(images) < 2:
-            raise ValueError(f"PCA needs shape (N, *{self.shape}), N > 1; got {tuple(images.shape)}")
+            raise ValueError(f"PCA needs shape (N, *{self.shape}), N > 1; got {(*images.shape,)}")
         found = principal_components(images.flatten(1), self.code)
         self.mean, self.components, self.variances = found
         return self
