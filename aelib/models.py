@@ -11,7 +11,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-__all__ = ["PCA", "Autoencoder", "LinearAutoencoder", "LogisticPCA", "mlp"]
+__all__ = [
+    "PCA",
+    "Autoencoder",
+    "LinearAutoencoder",
+    "LogisticPCA",
+    "mlp",
+    "principal_components",
+]
 
 
 def mlp(widths: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
@@ -114,10 +121,41 @@ class LogisticPCA(Autoencoder):
         super().__init__(hidden=(), code=code, shape=shape, output=nn.Sigmoid)
 
 
+def principal_components(x: Tensor, code: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Directions of greatest variance of a cloud of points. Chapter 05 derives and writes it out.
+
+    Pearson (1901), Hotelling (1933). Computed in double precision from the covariance matrix.
+
+    Args:
+        x: points, shape (N, D).
+        code: how many directions, from 1 to D.
+
+    Returns:
+        The mean (D,); the directions as orthonormal rows (code, D), the greatest variance first;
+        the variance along each (code,), divided by N − 1.
+
+    Raises:
+        ValueError: if there are fewer than two points, a value is not finite, or ``code`` is out
+            of range.
+    """
+    if x.dim() != 2 or len(x) < 2 or not x.isfinite().all() or not 1 <= code <= x.shape[1]:
+        raise ValueError(
+            f"PCA needs finite points (N, D), N >= 2, and a code from 1 to D; got a code of {code} "
+            f"and shape {tuple(x.shape)}, {'all' if x.isfinite().all() else 'not all'} finite"
+        )
+    x = x.double()
+    mean = x.mean(0)
+    centred = x - mean
+    covariance = centred.T @ centred / (len(x) - 1)
+    variances, directions = torch.linalg.eigh(covariance)  # the smallest first, one a column
+    variances, directions = variances.flip(0), directions.T.flip(0)
+    return mean.float(), directions[:code].float(), variances[:code].float()
+
+
 class PCA(nn.Module):
     """Principal component analysis with the interface of an autoencoder. Chapter 05 writes it out.
 
-    Pearson (1901), Hotelling (1933). Nothing here is trained by gradient: :meth:`fit` solves it.
+    Nothing here is trained by gradient: :meth:`fit` solves it by :func:`principal_components`.
 
     Args:
         code: how many components to keep.
@@ -138,8 +176,7 @@ class PCA(nn.Module):
 
     def __init__(self, code: int, shape: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__()
-        self.code, self.shape = code, tuple(shape)
-        pixels = math.prod(shape)
+        self.code, self.shape, pixels = code, tuple(shape), math.prod(shape)
         if not 1 <= code <= pixels:
             raise ValueError(f"code must be from 1 to {pixels}, the pixels of an image; got {code}")
         self.register_buffer("mean", torch.zeros(pixels))
@@ -148,8 +185,6 @@ class PCA(nn.Module):
 
     def fit(self, images: Tensor) -> "PCA":
         """Find mean, components and variances of images of shape (N, *shape).
-
-        Computed in double precision from the covariance matrix.
 
         Returns:
             The model itself.
@@ -160,13 +195,8 @@ class PCA(nn.Module):
                 finite.
         """
         _fit_input(images, self.shape)
-        x = images.flatten(1).double()
-        self.mean = x.mean(0)
-        covariance = (x - self.mean).T @ (x - self.mean) / (len(x) - 1)
-        variances, directions = torch.linalg.eigh(covariance)  # ascending
-        self.variances = variances.flip(0)[: self.code].float()
-        self.components = directions.T.flip(0)[: self.code].float()
-        self.mean = self.mean.float()
+        found = principal_components(images.flatten(1), self.code)
+        self.mean, self.components, self.variances = found
         return self
 
     def encode(self, x: Tensor) -> Tensor:

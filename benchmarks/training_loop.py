@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # so that the script runs from a clone that is not installed
     sys.path.insert(0, str(ROOT))
 
-from aelib import data, losses, training  # noqa: E402
+from aelib import data, losses, training
 
 BATCH = 128
 LEARNING_RATE = 1e-3

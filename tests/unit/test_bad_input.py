@@ -123,6 +123,17 @@ CASES = {
     "models.Autoencoder.forward": bad_batches(NET),
     "models.LinearAutoencoder": bad_widths(lambda width: models.LinearAutoencoder(width)),
     "models.LogisticPCA": bad_widths(lambda width: models.LogisticPCA(width)),
+    "models.principal_components": [
+        (lambda: models.principal_components(torch.rand(5, 4), 5), ValueError, "from 1 to D.*5"),
+        (lambda: models.principal_components(torch.rand(5, 4), 0), ValueError, "from 1 to D.*0"),
+        (lambda: models.principal_components(torch.rand(1, 4), 1), ValueError, "N >= 2"),
+        (lambda: models.principal_components(torch.rand(5), 1), ValueError, r"\(N, D\)"),
+        (
+            lambda: models.principal_components(float("nan") * torch.ones(5, 4), 1),
+            ValueError,
+            "not all",
+        ),
+    ],
     "models.PCA": [
         (lambda: models.PCA(0), ValueError, "from 1 to 784.*0"),
         (lambda: models.PCA(785), ValueError, "from 1 to 784.*785"),
