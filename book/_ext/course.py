@@ -3,7 +3,8 @@
 1. The cache of executed chapters lives in a folder named after the code that the chapters use
    (:func:`cache_folder`). Jupyter's cache looks at a notebook's own code alone, so that without
    this an edit in ``aelib`` would leave every figure as it was.
-2. Chapters are numbered by their file names (:class:`ChapterNumber`).
+2. Chapters are numbered by their file names (:class:`ChapterNumber`), and link each term to the
+   glossary where they first use it (:func:`link_terms`).
 3. Tables that are measured, not written: ``{chapter-times}``, ``{versions}``,
    ``{training-loop-benchmark}``; and the landing page's picture, ``{code-map}``.
 4. Finished pages are corrected (:func:`finish_page`): icons are drawn in the page instead of by
@@ -80,6 +81,7 @@ class ChapterNumber(SphinxTransform):
         title = next(iter(self.document.findall(nodes.title)), None)
         if match and title is not None:
             title.insert(0, nodes.Text(f"{int(match[1])}. "))
+            self.env.note_dependency(str(Path(self.env.srcdir) / f"{GLOSSARY}.md"))
 
 
 def chapter_seconds(env: BuildEnvironment) -> dict[str, float]:
@@ -96,6 +98,77 @@ def refresh_status(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None
     """Read the status page again whenever anything else is read again."""
     if names and STATUS_PAGE in env.found_docs and STATUS_PAGE not in names:
         names.append(STATUS_PAGE)
+
+
+# --- terms ----------------------------------------------------------------------------------
+
+GLOSSARY = "book/glossary"
+EVERYDAY = {"batch", "bit", "code", "prior"}  # words that a chapter also uses in another sense
+CITATIONS = "Where this came from"
+NOT_PROSE = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw, nodes.reference)
+
+
+def glossary(root: Path) -> dict[str, tuple[str, str]]:
+    """Return {term in small letters: (its anchor, the first sentence on it)}."""
+    found = {}
+    text = (root / f"{GLOSSARY}.md").read_text(encoding="utf-8")
+    for term, meaning in re.findall(r"^### (.+)\n\n((?:.+\n)+)", text, flags=re.MULTILINE):
+        plain = re.sub(r"<span.*?</span>|\]\(.*?\)|\[", "", meaning.replace("\n", " ")).strip()
+        sentence = "" if "$" in plain else re.split(r"(?<=[.?]) ", plain)[0]
+        found[term.lower()] = (term.lower().replace(" ", "-"), sentence)
+    return found
+
+
+def is_prose(text: nodes.Text) -> bool:
+    """Whether a term in this text may become a link: not in code, titles, links or citations."""
+    node = text.parent
+    while node is not None:
+        if isinstance(node, (nodes.title, *NOT_PROSE)):
+            return False
+        if isinstance(node, nodes.section) and node[0].astext() == CITATIONS:
+            return False
+        node = node.parent
+    return True
+
+
+def link_terms(app: Sphinx, tree: nodes.document, name: str) -> None:
+    """Link each term to the glossary where a chapter first uses it, unless the author did.
+
+    A link to the glossary as a whole, as in ``[logits](../book/glossary.md)``, goes to its term.
+    """
+    if not CHAPTER.match(name) or app.builder.format != "html":
+        return
+    terms = glossary(Path(app.srcdir))
+    page = app.builder.get_relative_uri(name, GLOSSARY)
+    unseen = {term: to for term, to in terms.items() if term not in EVERYDAY}
+    for link in tree.findall(nodes.reference):
+        if link.get("refuri") == page:
+            words = link.astext().lower()
+            close = [t for t in terms if t == words.rstrip("s") or t.startswith(f"{words} ")]
+            if close:
+                link["refuri"] = f"{page}#{terms[close[0]][0]}"
+        if link.get("refuri", "").startswith(f"{page}#"):
+            anchor = link["refuri"].partition("#")[2]
+            unseen.pop(next((t for t, to in terms.items() if to[0] == anchor), ""), None)
+
+    longest_first = sorted(terms, key=len, reverse=True)
+    pattern = re.compile(
+        rf"(?<![\w-])({'|'.join(map(re.escape, longest_first))})s?(?![\w-])", re.IGNORECASE
+    )
+    for text in list(tree.findall(nodes.Text)):
+        parts: list[nodes.Node] = []
+        words, at = text.astext(), 0
+        for match in pattern.finditer(words) if is_prose(text) else ():
+            if (term := match[1].lower()) not in unseen:
+                continue
+            anchor, sentence = unseen.pop(term)
+            link = nodes.reference("", match[0], refuri=f"{page}#{anchor}", classes=["term"])
+            if sentence:
+                link["reftitle"] = sentence
+            parts += [nodes.Text(words[at : match.start()]), link]
+            at = match.end()
+        if parts:
+            text.parent.replace(text, [*parts, nodes.Text(words[at:])])
 
 
 # --- tables ---------------------------------------------------------------------------------
@@ -319,5 +392,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("training-loop-benchmark", TrainingLoopBenchmark)
     app.connect("env-before-read-docs", refresh_status)
     app.connect("doctree-resolved", fill_chapter_times)
+    app.connect("doctree-resolved", link_terms)
     app.connect("build-finished", finish_pages, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
