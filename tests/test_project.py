@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import rules
+import test_exercises
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -413,3 +415,23 @@ def test_stripping_keeps_what_nbval_compares():
 def test_the_template_is_stripped():
     text = read("tools/chapter_template.ipynb")
     assert strip_outputs.stripped(text) == text
+
+
+TEMPLATE = rules.Notebook.read(ROOT / "tools" / "chapter_template.ipynb")
+
+
+def test_the_template_keeps_the_rules_of_a_chapter():
+    """Whoever copies it begins with a chapter that passes."""
+    link = repository.colab_link("NN_topic.ipynb")
+    found = rules.template(TEMPLATE, repository.SETUP_CELL, link)
+    for rule in (rules.long_cells, rules.figures, rules.stripped, rules.metadata, rules.claims):
+        found += rule(TEMPLATE)
+    found += [stray for cell in TEMPLATE.prose for stray in rules.stray_markdown(cell.source)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("task", rules.exercises(TEMPLATE), ids=lambda task: task.title)
+def test_the_templates_exercises_know_right_from_wrong(task):
+    assert not test_exercises.answered(TEMPLATE, task, task.stub).ok
+    result = test_exercises.answered(TEMPLATE, task, task.solution)
+    assert result.ok, result.message

@@ -92,10 +92,11 @@ def tests() -> Counts:
 
 
 def notebooks() -> Counts:
-    """Every cell of every chapter, run by nbval in kernels of this environment.
+    """Every cell of every chapter and of the template, run by nbval in kernels of its own.
 
     One process with one thread per core is faster than one process with many threads.
     """
+    paths = ["notebooks", "tools/chapter_template.ipynb"]
     chapters = len(list((ROOT / "notebooks").glob("*.ipynb")))
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -106,7 +107,7 @@ def notebooks() -> Counts:
     threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores // workers)))
     return pytest(
         "notebooks",
-        "notebooks",
+        *paths,
         "--nbval-lax",
         "--nbval-current-env",
         f"--nbval-cell-timeout={CELL_TIMEOUT}",

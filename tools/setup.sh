@@ -46,7 +46,8 @@ if [ "$torch" = cpu ]; then
     echo "Installing PyTorch without CUDA"
     versions=$(grep -E '^(torch|torchvision)==' constraints.txt)
     # shellcheck disable=SC2086  # two words are meant
-    pip install --no-deps --index-url https://download.pytorch.org/whl/cpu $versions
+    pip install --no-deps --index-url https://download.pytorch.org/whl/cpu $versions ||
+        stop "The small PyTorch could not be fetched: try again, or leave out TORCH=cpu."
 fi
 echo "Installing the course and its tools (some minutes the first time)"
 pip install -c constraints.txt -e '.[book,test,lab]'
