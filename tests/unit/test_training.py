@@ -352,9 +352,10 @@ def test_each_player_changes_its_own_parameters_alone():
         fit(model, [side(moving)], x)
         assert torch.equal(weights(getattr(model, resting)), weights(getattr(fresh, resting)))
         assert not torch.equal(weights(getattr(model, moving)), weights(getattr(fresh, moving)))
+        assert all(p.grad is None for p in getattr(model, resting).parameters())
 
 
-def test_players_move_in_turn_and_leave_no_gradient_behind():
+def test_players_move_in_turn():
     """Against a game written out by hand, with gradients taken from scratch at every move."""
     x, model, by_hand = torch.randn(40, 3), pair(), pair()
     players = [side("left", lr=0.1), side("right", lambda m, b: -entangled(m, b), lr=0.01)]
@@ -771,6 +772,15 @@ def test_a_checkpoint_of_another_run_is_a_clear_error(tmp_path, model, options):
     file = tmp_path / "a.safetensors"
     fit(net(), checkpoint=file)
     raises(r"(?s)a\.safetensors.*another.*move it away", model=model, checkpoint=file, **options)
+
+
+def test_a_checkpoint_with_other_buffers_is_a_clear_error(tmp_path):
+    """The parameters to train are the same; what differs is a buffer beside them."""
+    file = tmp_path / "a.safetensors"
+    fit(net(), checkpoint=file)
+    model = net()
+    model.register_buffer("scale", torch.ones(3))
+    raises(r"(?s)another.*scale.*move it away", model=model, checkpoint=file)
 
 
 def test_nothing_is_unpickled(tmp_path, monkeypatch):
