@@ -139,17 +139,20 @@
 
     faint: () => figures().flatMap(ink),
 
-    // What reaches past the right edge of a narrow window, and does not scroll on its own.
+    // What reaches past the right edge of a narrow window and does not scroll on its own, or scrolls
+    // and shows its end first.
     overflow: () => {
       const width = document.documentElement.clientWidth;
       const found = [];
       for (const element of (article() || document.body).querySelectorAll("*")) {
         if (!visible(element) || element.closest("mjx-assistive-mml, defs")) continue;
-        if (element.getBoundingClientRect().right <= width + 1) continue;
+        const { left, right } = element.getBoundingClientRect();
         let e = element.parentElement;
         while (e && e !== document.body && getComputedStyle(e).overflowX === "visible") e = e.parentElement;
-        if (e && e !== document.body) continue;
-        found.push(`${Math.round(element.getBoundingClientRect().right)} px: ${shortly(element)}`);
+        const scrolls = e && e !== document.body;
+        if (right > width + 1 && !scrolls) found.push(`${Math.round(right)} px: ${shortly(element)}`);
+        if (scrolls && !e.scrollLeft && left < e.getBoundingClientRect().left - 3 && right - left > 1)
+          found.push(`its beginning is out of sight: ${shortly(element)}`);
       }
       const page = document.documentElement.scrollWidth;
       if (page > width) found.unshift(`the page is ${page} px wide in a window of ${width} px`);

@@ -389,6 +389,9 @@ PLANTED = {
     "script error": ("<script>throw Error('thrown')</script>", "errors", "thrown"),
     "console error": ("<script>console.error('logged')</script>", "errors", "logged"),
     "too wide": ('<div id="wide" style="width: 500px">x</div>', "overflow", 'id="wide"'),
+    "end first": ('<div style="overflow: auto; display: flex; flex-direction: row-reverse">'
+                  '<div id="cut" style="width: 600px; flex: none">x</div></div>',
+                  "overflow", 'sight: <div id="cut"'),
     "no alt": (f'<img src="{GIF}">', "silent", "no alt"),
     "empty alt": (f'<img src="{GIF}" alt="">', "silent", "empty alt"),
     "alt is a path": (f'<img src="{GIF}" alt="a/long/path.png">', "silent", "alt is a path"),
