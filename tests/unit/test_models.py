@@ -127,6 +127,19 @@ def test_pca_laws(seed, code, shape):
     torch.testing.assert_close(lost + model.variances.sum(), whole, rtol=1e-4, atol=1e-6)
 
 
+def test_principal_components_is_what_pca_fits():
+    x = correlated()
+    mean, directions, variances = models.principal_components(x, 3)
+    model = models.PCA(3, (12,)).fit(x)
+    assert torch.equal(mean, model.mean)
+    assert torch.equal(directions, model.components)
+    assert torch.equal(variances, model.variances)
+    whole = models.principal_components(x, 12)
+    assert torch.equal(whole[1][:3], directions)
+    covariance = whole[1].T @ whole[2].diag() @ whole[1]
+    torch.testing.assert_close(covariance, x.T.cov(), atol=1e-5, rtol=1e-4)
+
+
 def test_pca_keeps_everything_with_all_components():
     x = correlated()
     torch.testing.assert_close(models.PCA(12, (12,)).fit(x)(x), x, atol=1e-5, rtol=1e-5)
