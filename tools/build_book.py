@@ -44,7 +44,7 @@ def inputs_hash(cache: Path) -> str:
     Pages (`.md`, `.ipynb`) are left out: Sphinx sees their changes itself.
     """
     digest = hashlib.sha256(cache.name.encode())
-    files = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "benchmarks").glob("*.json")]
+    files = [ROOT / "_config.yml", ROOT / "_toc.yml", *(ROOT / "benchmarks").rglob("*.json")]
     files += [p for p in (ROOT / "book").rglob("*") if p.suffix != ".md"]
     for path in sorted(p for p in files if p.is_file() and "__pycache__" not in p.parts):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
