@@ -134,17 +134,6 @@ CASES = {
             "not all",
         ),
     ],
-    "models.principal_components": [
-        (lambda: models.principal_components(X, 2), ValueError, r"\(N, D\).*\(4, 1, 3, 3\)"),
-        (lambda: models.principal_components(X.flatten(1)[:1], 2), ValueError, "N >= 2"),
-        (lambda: models.principal_components(X.flatten(1), 0), ValueError, "code of 0"),
-        (lambda: models.principal_components(X.flatten(1), 10), ValueError, "code of 10"),
-        (
-            lambda: models.principal_components(X.flatten(1) * math.inf, 2),
-            ValueError,
-            "not all finite",
-        ),
-    ],
     "models.PCA": [
         (lambda: models.PCA(0), ValueError, "from 1 to 784.*0"),
         (lambda: models.PCA(785), ValueError, "from 1 to 784.*785"),
