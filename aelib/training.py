@@ -195,7 +195,7 @@ def fit(
         bar = tqdm(
             total=epochs * steps,
             initial=min(len(history), epochs) * steps,
-            disable=not progress,
+            **({} if progress else {"disable": True}),  # else tqdm looks at TQDM_DISABLE
             mininterval=0.5 if _watched() else 10,
             leave=False,
             unit="step",

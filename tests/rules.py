@@ -503,13 +503,16 @@ def alternative_texts(notebook):
 
 
 class _Bare(ast.NodeTransformer):
-    """Drops docstrings and annotations, which a chapter and the library may word differently."""
+    """Drops docstrings, annotations and guards: the chapter shows the idea, the library checks.
+
+    A guard is an ``if`` that only raises, or a bare call of a private helper.
+    """
 
     def _without_docstring(self, node):
         self.generic_visit(node)
-        first = node.body[0]
-        if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
-            node.body = node.body[1:] or [ast.Pass()]
+        if node.body and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        node.body = node.body or [ast.Pass()]
         return node
 
     visit_ClassDef = _without_docstring
@@ -522,6 +525,15 @@ class _Bare(ast.NodeTransformer):
         node.annotation = None
         return node
 
+    def visit_If(self, node):
+        if not node.orelse and all(isinstance(line, ast.Raise) for line in node.body):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node):
+        helper = getattr(getattr(node.value, "func", None), "id", "")
+        return None if helper.startswith("_") else node
+
     def visit_AnnAssign(self, node):
         self.generic_visit(node)
         if node.value is None:
@@ -530,7 +542,7 @@ class _Bare(ast.NodeTransformer):
 
 
 def bare(node):
-    """The code of a function or class, as text, without docstrings and annotations."""
+    """The code of a function or class, as text, without docstrings, annotations and guards."""
     copy = ast.parse(ast.unparse(node))
     return ast.unparse(ast.fix_missing_locations(_Bare().visit(copy)))
 
@@ -559,16 +571,13 @@ def library(root=ROOT / "aelib", modules=("models", "losses", "data", "metrics",
 
 
 def introduced_once(notebooks, in_library):
-    """A name of the library is written out in one chapter, as the library has it.
-
-    Private names are the library's plumbing: a chapter may check its inputs in fewer words.
-    """
+    """A name of the library is written out in one chapter, as the library has it, guards aside."""
     found, home, seen = [], {}, {}
     for notebook in notebooks:
         chapter = notebook.path.name
         for name, node, cell in definitions(notebook):
             if name.startswith("_"):
-                continue
+                continue  # a guard, which a chapter may word in its own way
             if name in in_library:
                 if home.setdefault(name, chapter) != chapter:
                     found.append(

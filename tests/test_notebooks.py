@@ -291,6 +291,15 @@ def test_bare_code_keeps_all_but_words_about_it():
     assert rules.bare(one["A"]) != rules.bare(three["A"])
 
 
+def test_bare_code_drops_guards_alone():
+    lean = nodes("def f(x):\n    return 2 * x")
+    guarded = nodes(
+        "def f(x):\n    _finite(x)\n    if x < 0:\n        raise ValueError\n    return 2 * x"
+    )
+    acting = nodes("def f(x):\n    if x < 0:\n        x = 0\n    return 2 * x")
+    assert rules.bare(guarded["f"]) == rules.bare(lean["f"]) != rules.bare(acting["f"])
+
+
 def test_a_broken_link_is_noticed(tmp_path):
     (tmp_path / "there.md").touch()
     text = "[a](there.md#part) [b](https://x.org) [c](#here) [d](gone.md) [e](/etc/hosts) `[f](no)`"
