@@ -6,7 +6,8 @@ Read it in an hour. Each module does one thing:
 - :mod:`aelib.models`: the networks that the chapters write out.
 - :mod:`aelib.losses`: reconstruction losses, one number an image.
 - :mod:`aelib.training`: one loop that trains them all.
-- :mod:`aelib.metrics`: how good is a code, a subspace, a classifier.
+- :mod:`aelib.corruption`: noise, for images that a network is to mend.
+- :mod:`aelib.metrics`: how good is a code, a picture, a subspace, a classifier.
 - :mod:`aelib.plots`: figures that can be read on light and dark pages.
 - :mod:`aelib.checks`: exercise checks that say what is wrong.
 """

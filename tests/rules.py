@@ -558,7 +558,9 @@ def definitions(notebook):
     ]
 
 
-def library(root=ROOT / "aelib", modules=("models", "losses", "data", "metrics", "training")):
+def library(
+    root=ROOT / "aelib", modules=("models", "losses", "data", "corruption", "metrics", "training")
+):
     """{name: node} of what the library defines, from its source."""
     found = {}
     for module in modules:

@@ -13,7 +13,7 @@ from test_import import public
 from torch import nn
 
 import aelib
-from aelib import checks, data, losses, metrics, models, plots, training
+from aelib import checks, corruption, data, losses, metrics, models, plots, training
 
 X = torch.rand(4, 1, 3, 3)
 BYTES = (X * 255).to(torch.uint8)
@@ -44,6 +44,31 @@ def bad_losses(loss):
         (lambda: loss(BYTES, BYTES), TypeError, "uint8.*255"),
         (lambda: loss(X, X.numpy()), TypeError, "ndarray"),
         (lambda: loss(X, None), TypeError, "NoneType"),
+    ]
+
+
+def bad_amounts(corrupt):
+    return [
+        (lambda: corrupt(BYTES, 0.5), TypeError, "uint8.*255"),
+        (lambda: corrupt(X.numpy(), 0.5), TypeError, "ndarray"),
+        (lambda: corrupt(X, -0.1), ValueError, "-0.1"),
+        (lambda: corrupt(X, math.nan), ValueError, "nan"),
+        (lambda: corrupt(X, math.inf), ValueError, "inf"),
+        (lambda: corrupt(X, torch.tensor([0.5, -1.0])), ValueError, "-1"),
+    ]
+
+
+def too_much(corrupt):
+    return [(lambda: corrupt(X, 1.5), ValueError, "from 0 to 1; got 1.5")]
+
+
+def bad_pairs(metric):
+    return [
+        (lambda: metric(X, X[:3]), ValueError, r"\(4, 1, 3, 3\).*\(3, 1, 3, 3\)"),
+        (lambda: metric(X[:0], X[:0]), ValueError, "N > 0"),
+        (lambda: metric(0.5, 0.5), ValueError, r"\(N, ...\)"),
+        (lambda: metric(X * math.nan, X), ValueError, "NaN"),
+        (lambda: metric(X, BYTES), ValueError, "Divide uint8 by 255"),
     ]
 
 
@@ -248,6 +273,28 @@ CASES = {
             "test_codes",
         ),
     ],
+    "metrics.linear_probe": [
+        (lambda: metrics.linear_probe(CODES, LABELS[:3], CODES, LABELS), ValueError, r"\(3,\)"),
+        (lambda: metrics.linear_probe(CODES, LABELS, CODES, LABELS[:3]), ValueError, r"\(3,\)"),
+        (lambda: metrics.linear_probe(CODES, LABELS, np.eye(4), LABELS), ValueError, "2 and of 4"),
+        (lambda: metrics.linear_probe(CODES, [1] * 4, CODES, LABELS), ValueError, "two different"),
+        (
+            lambda: metrics.linear_probe(CODES * math.nan, LABELS, CODES, LABELS),
+            ValueError,
+            "train_codes holds NaN",
+        ),
+        (
+            lambda: metrics.linear_probe(CODES, LABELS, CODES, LABELS, strength=0),
+            ValueError,
+            "positive",
+        ),
+    ],
+    "metrics.psnr": bad_pairs(metrics.psnr),
+    "metrics.ssim": [
+        *bad_pairs(metrics.ssim),
+        (lambda: metrics.ssim(X, X), ValueError, r"7 by 7.*\(4, 1, 3, 3\)"),
+        (lambda: metrics.ssim(X[:, 0], X[:, 0]), ValueError, r"\(N, C, H, W\)"),
+    ],
     "metrics.principal_angles": [
         (lambda: metrics.principal_angles(CODES, CODES), ValueError, "a are linearly dependent"),
         (lambda: metrics.principal_angles(np.eye(3), np.eye(2)), ValueError, "3 and of 2"),
@@ -259,6 +306,11 @@ CASES = {
             "infinity",
         ),
     ],
+    # ------------------------------------------------------------------------------ corruption
+    "corruption.gaussian": bad_amounts(corruption.gaussian),
+    "corruption.masking": bad_amounts(corruption.masking) + too_much(corruption.masking),
+    "corruption.salt_and_pepper": bad_amounts(corruption.salt_and_pepper)
+    + too_much(corruption.salt_and_pepper),
     # ----------------------------------------------------------------------------------- plots
     "plots.Picture": [(lambda: plots.Picture("<svg>"), TypeError, "alt")],
     "plots.show": [

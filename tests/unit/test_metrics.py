@@ -5,6 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.metrics import peak_signal_noise_ratio
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -111,3 +113,86 @@ def test_rows_are_the_truth():
     assert table.shape == (10, 10)
     assert table[2, 1] == table[2, 2] == 1
     assert metrics.accuracy(torch.tensor([1, 2]), torch.tensor([2, 2])) == 0.5
+
+
+# ---------------------------------------------------------------------------- linear probe
+def clusters(seed, n=120, d=3):
+    """Three clouds of points in a row along a random direction of space."""
+    random = np.random.default_rng(seed)
+    along = 2 * random.normal(size=d)
+    labels = random.integers(0, 3, n)
+    return labels[:, None] * along + random.normal(size=(n, d)), labels
+
+
+def test_a_linear_probe_is_a_logistic_regression_on_scaled_codes():
+    (train, labels), (test, truth) = clusters(0), clusters(0, n=60)
+    mean, spread = train.mean(0), train.std(0)
+    reference = LogisticRegression(C=0.1).fit((train - mean) / spread, labels)
+    expected = reference.score((test - mean) / spread, truth)
+    assert metrics.linear_probe(train, labels, test, truth, strength=0.1) == expected
+    assert expected > 0.5
+
+
+def test_a_linear_probe_does_not_mind_the_units():
+    (train, labels), (test, truth) = clusters(1), clusters(1, n=60)
+    units = np.array([1e-3, 1.0, 1e3])
+    accuracy = metrics.linear_probe(train, labels, test, truth)
+    assert metrics.linear_probe(train * units + 5, labels, test * units + 5, truth) == accuracy
+
+
+def test_a_linear_probe_reads_lines_and_no_rings():
+    """What a ruler can tell apart it tells apart; an inner from an outer ring it does not."""
+    angle = np.linspace(0, 40, 200)
+    labels = np.arange(200) % 2
+    ring = (1 + 2 * labels[:, None]) * np.stack([np.cos(angle), np.sin(angle)], 1)
+    assert metrics.linear_probe(ring, labels, ring, labels) < 0.65
+    radius = np.linalg.norm(ring, axis=1, keepdims=True)
+    assert metrics.linear_probe(radius, labels, radius, labels) == 1
+
+
+# ---------------------------------------------------------------------------- pictures
+def pictures(seed, n=3, size=12):
+    random = np.random.default_rng(seed)
+    return random.random((n, 1, size, size)), random.random((n, 1, size, size))
+
+
+@given(seeds)
+def test_psnr_equals_scikit_image(seed):
+    a, b = pictures(seed)
+    expected = [peak_signal_noise_ratio(y, x, data_range=1) for x, y in zip(a, b)]
+    np.testing.assert_allclose(metrics.psnr(a, b), expected)
+
+
+def test_psnr_by_hand():
+    black = torch.zeros(2, 1, 4, 4)
+    np.testing.assert_allclose(metrics.psnr(black + 0.1, black), [20, 20], atol=1e-5)
+    np.testing.assert_allclose(metrics.psnr(black + 0.01, black), [40, 40], atol=1e-4)
+    assert np.isposinf(metrics.psnr(black, black)).all()
+
+
+def test_ssim_of_one_window_by_hand():
+    """A 7×7 image is one window: the formula of Wang et al. (2004), equation 13."""
+    a, b = (p.squeeze() for p in pictures(0, n=1, size=7))
+    c1, c2 = 0.01**2, 0.03**2
+    covariance = np.cov(a.ravel(), b.ravel())  # divided by 48, as in the paper
+    means = a.mean(), b.mean()
+    expected = (2 * means[0] * means[1] + c1) * (2 * covariance[0, 1] + c2)
+    expected /= (means[0] ** 2 + means[1] ** 2 + c1) * (np.trace(covariance) + c2)
+    np.testing.assert_allclose(metrics.ssim(a[None, None], b[None, None]), [expected])
+
+
+def test_laws_of_ssim():
+    a, b = pictures(1)
+    np.testing.assert_allclose(metrics.ssim(b, b), 1)
+    np.testing.assert_allclose(metrics.ssim(a, b), metrics.ssim(b, a))
+    assert (metrics.ssim(a, b) < 0.5).all()
+    colour = np.repeat(a, 3, axis=1), np.repeat(b, 3, axis=1)
+    np.testing.assert_allclose(metrics.ssim(*colour), metrics.ssim(a, b))
+
+
+def test_ssim_minds_a_blur_more_than_brightness():
+    """Two changes with the same squared error, told apart: the point of the measure."""
+    stripes = np.tile([0.3, 0.7], (1, 1, 14, 7))
+    flat, brighter = np.full_like(stripes, 0.5), stripes + 0.2
+    np.testing.assert_allclose(metrics.psnr(flat, stripes), metrics.psnr(brighter, stripes))
+    assert metrics.ssim(brighter, stripes) > 0.85 > 0.2 > metrics.ssim(flat, stripes)
