@@ -1,6 +1,7 @@
-"""Reconstruction losses. Each returns one number an image: the sum over its pixels.
+"""Reconstruction losses and KL divergences. Each returns one number an image: a sum, not a mean.
 
-Chapter 04 derives them. Average the result over the batch to get an objective::
+Chapter 04 derives the reconstruction losses, chapter 09 the others. Average the result over the
+batch to get an objective::
 
     losses.squared_error(model(x), x).mean()
 
@@ -8,11 +9,20 @@ The sum over pixels is the negative log-likelihood of an image; the mean over pi
 784 times smaller for a digit, which matters as soon as a second term joins the objective.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["cross_entropy", "cross_entropy_from_logits", "squared_error"]
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_from_logits",
+    "gaussian_nll",
+    "kl_between_normals",
+    "kl_to_standard_normal",
+    "squared_error",
+]
 
 
 def squared_error(reconstruction: Tensor, target: Tensor) -> Tensor:
@@ -81,6 +91,99 @@ def cross_entropy_from_logits(logits: Tensor, target: Tensor) -> Tensor:
     _unit_interval(target, "the target")
     loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return loss.flatten(1).sum(1)
+
+
+def gaussian_nll(reconstruction: Tensor, target: Tensor, variance: float | Tensor = 1.0) -> Tensor:
+    """Negative log-likelihood of each image under independent Gaussian pixels.
+
+    −log N(x; x̂, σ² I) = Σ ½ (x̂ − x)² / σ² + ½ log 2πσ², of which the squared error is the part
+    that is left when σ² is fixed. Chapter 09 derives it.
+
+    Args:
+        reconstruction: the mean x̂, shape (N, ...), any real values.
+        target: x, the same shape.
+        variance: σ², above 0, in squared units of a pixel; a number, or a tensor that broadcasts
+            against the images.
+
+    Returns:
+        Shape (N,), in nats; of a density, so that it may be negative.
+
+    Raises:
+        TypeError: if one is no floating-point tensor.
+        ValueError: if the shapes differ, there is no batch dimension, or a variance is not
+            positive and finite.
+    """
+    _same_shape(reconstruction, target)
+    _positive_variance(variance)
+    variance = torch.as_tensor(variance).to(target)
+    error = (reconstruction - target).square() / variance
+    return 0.5 * (error + (2 * math.pi * variance).log()).flatten(1).sum(1)
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL divergence from each Gaussian with independent numbers to the standard normal prior.
+
+    KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σ μ² + σ² − log σ² − 1. Kingma & Welling, *Auto-Encoding
+    Variational Bayes* (2014), appendix B. Chapter 09 derives it.
+
+    Args:
+        mean: μ, shape (N, k).
+        log_variance: log σ², the same shape; any real values.
+
+    Returns:
+        Shape (N,), in nats, at least 0.
+
+    Raises:
+        TypeError: if one is no floating-point tensor.
+        ValueError: if the shapes differ, or there is no batch dimension.
+    """
+    _same_codes(mean, log_variance)
+    return 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).flatten(1).sum(1)
+
+
+def kl_between_normals(
+    mean_q: Tensor, log_variance_q: Tensor, mean_p: Tensor, log_variance_p: Tensor
+) -> Tensor:
+    """KL divergence KL(q ‖ p) between Gaussians with independent numbers. Chapter 09 derives it.
+
+    ½ Σ (σ_q² + (μ_q − μ_p)²) / σ_p² − 1 + log σ_p² − log σ_q².
+
+    Args:
+        mean_q: shape (N, k).
+        log_variance_q: the same shape.
+        mean_p: the same shape.
+        log_variance_p: the same shape.
+
+    Returns:
+        Shape (N,), in nats, at least 0; 0 where q and p are the same.
+
+    Raises:
+        TypeError: if one is no floating-point tensor.
+        ValueError: if the shapes differ, or there is no batch dimension.
+    """
+    _same_codes(mean_q, log_variance_q, mean_p, log_variance_p)
+    difference = log_variance_q - log_variance_p
+    distance = (mean_q - mean_p).square() / log_variance_p.exp()
+    return 0.5 * (difference.exp() + distance - 1 - difference).flatten(1).sum(1)
+
+
+def _same_codes(*tensors: Tensor) -> None:
+    for values in tensors:
+        if not isinstance(values, Tensor) or not values.is_floating_point():
+            got = values.dtype if isinstance(values, Tensor) else type(values).__name__
+            raise TypeError(f"means and log-variances are floating-point tensors; got {got}")
+    shapes = [tuple(values.shape) for values in tensors]
+    if len(set(shapes)) != 1 or len(shapes[0]) < 2:
+        raise ValueError(
+            "means and log-variances must all have one shape (N, k); got "
+            + " and ".join(map(str, dict.fromkeys(shapes)))
+        )
+
+
+def _positive_variance(variance: float | Tensor) -> None:
+    numbers = torch.as_tensor(variance)
+    if not (numbers > 0).all() or numbers.isinf().any():
+        raise ValueError(f"a variance must be positive and finite; got {variance}")
 
 
 def _same_shape(reconstruction: Tensor, target: Tensor) -> None:

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 __all__ = [
     "PCA",
+    "VAE",
     "Autoencoder",
     "LinearAutoencoder",
     "LogisticPCA",
     "mlp",
     "principal_components",
+    "reparameterise",
 ]
 
 
@@ -119,6 +121,73 @@ class LogisticPCA(Autoencoder):
 
     def __init__(self, code: int, shape: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__(hidden=(), code=code, shape=shape, output=nn.Sigmoid)
+
+
+def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Draw z = μ + σ ε with ε from N(0, I), so that gradients reach μ and σ.
+
+    Kingma & Welling, *Auto-Encoding Variational Bayes* (2014), section 2.4. Chapter 10 writes it
+    out.
+
+    Args:
+        mean: μ, shape (N, k).
+        log_variance: log σ², the same shape.
+
+    Returns:
+        One draw a row, shape (N, k). The randomness is torch's global one.
+    """
+    return mean + (log_variance / 2).exp() * torch.randn_like(mean)
+
+
+class VAE(nn.Module):
+    """Variational autoencoder: the encoder gives a Gaussian over codes. Chapter 10 writes it out.
+
+    Kingma & Welling, *Auto-Encoding Variational Bayes* (2014); Rezende, Mohamed & Wierstra,
+    *Stochastic Backpropagation and Approximate Inference in Deep Generative Models* (2014).
+
+    Args:
+        hidden: widths of the encoder's hidden layers; the decoder has them reversed.
+        code: numbers in the code.
+        shape: shape of one image, (C, H, W); any shape will do.
+        activation: makes the module between two linear layers.
+        output: makes the module after the decoder's last layer: ``nn.Sigmoid`` for pixels in
+            [0, 1], ``nn.Identity`` for any real value.
+
+    Raises:
+        ValueError: if a width is not a positive whole number.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (400,),
+        code: int = 20,
+        shape: Sequence[int] = (1, 28, 28),
+        activation: Callable[[], nn.Module] = nn.ReLU,
+        output: Callable[[], nn.Module] = nn.Sigmoid,
+    ) -> None:
+        super().__init__()
+        pixels = math.prod(shape)
+        self.encoder = nn.Sequential(nn.Flatten(), *mlp((pixels, *hidden, 2 * code), activation))
+        self.decoder = nn.Sequential(
+            *mlp((code, *hidden[::-1], pixels), activation), output(), nn.Unflatten(1, tuple(shape))
+        )
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, *shape) to the mean and the log-variance of q(z | x), each (N, code)."""
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        return mean, log_variance
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (N, *shape) to the means of their posteriors (N, code): no randomness."""
+        return self.posterior(x)[0]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (N, code) to the means of p(x | z), shape (N, *shape)."""
+        return self.decoder(z)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to the reconstructions of their mean codes, the same shape."""
+        return self.decode(self.encode(x))
 
 
 def principal_components(x: Tensor, code: int) -> tuple[Tensor, Tensor, Tensor]:

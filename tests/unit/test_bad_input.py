@@ -21,6 +21,7 @@ LABELS = torch.arange(4)
 SPLIT = data.Split(BYTES, LABELS)
 IMAGES = data.ImageSet("x", SPLIT, SPLIT, tuple("0123"), "nobody", "CC0")
 NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
+VAE = models.VAE(hidden=(4,), code=2, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
@@ -69,6 +70,32 @@ def bad_pairs(metric):
         (lambda: metric(0.5, 0.5), ValueError, r"\(N, ...\)"),
         (lambda: metric(X * math.nan, X), ValueError, "NaN"),
         (lambda: metric(X, BYTES), ValueError, "Divide uint8 by 255"),
+    ]
+
+
+def bad_clouds(distance):
+    return [
+        (lambda: distance(CODES, np.zeros((4, 3))), ValueError, "2 and of 3 numbers"),
+        (lambda: distance(np.zeros(4), CODES), ValueError, r"a must be.*\(4,\)"),
+        (lambda: distance(CODES, CODES[:0]), ValueError, "b must be"),
+        (lambda: distance(CODES, CODES * math.nan), ValueError, "b holds NaN"),
+    ]
+
+
+def iw_bound(model=None, x=X, samples=1):
+    return metrics.importance_weighted_bound(model or VAE, x, samples, losses.squared_error)
+
+
+def bad_normals(kl, count):
+    def call(*changed):
+        return kl(*changed, *[torch.from_numpy(CODES)] * (count - len(changed)))
+
+    return [
+        (lambda: call(torch.zeros(4, 3)), ValueError, r"\(4, 3\) and \(4, 2\)"),
+        (lambda: kl(*[torch.zeros(4)] * count), ValueError, r"\(N, k\); got \(4,\)"),
+        (lambda: call(LABELS), TypeError, "int64"),
+        (lambda: call(CODES), TypeError, "ndarray"),
+        (lambda: call(None), TypeError, "NoneType"),
     ]
 
 
@@ -146,6 +173,20 @@ CASES = {
     "models.Autoencoder.encode": bad_batches(NET.encode),
     "models.Autoencoder.decode": bad_batches(NET.decode),
     "models.Autoencoder.forward": bad_batches(NET),
+    "models.VAE": [
+        *bad_widths(lambda width: models.VAE(hidden=(width,))),
+        *bad_widths(lambda width: models.VAE(code=width))[:3],
+        (lambda: models.VAE(hidden=5), TypeError, ""),
+    ],
+    "models.VAE.posterior": bad_batches(VAE.posterior),
+    "models.VAE.encode": bad_batches(VAE.encode),
+    "models.VAE.decode": bad_batches(VAE.decode),
+    "models.VAE.forward": bad_batches(VAE),
+    "models.reparameterise": [
+        (lambda: models.reparameterise(X, X[:, :, :2]), RuntimeError, "size"),
+        (lambda: models.reparameterise(BYTES, BYTES), RuntimeError, ""),
+        (lambda: models.reparameterise(X, None), TypeError, "NoneType"),
+    ],
     "models.LinearAutoencoder": bad_widths(lambda width: models.LinearAutoencoder(width)),
     "models.LogisticPCA": bad_widths(lambda width: models.LogisticPCA(width)),
     "models.principal_components": [
@@ -273,6 +314,36 @@ CASES = {
             "test_codes",
         ),
     ],
+    "metrics.distance_to_normal": [
+        (lambda: metrics.distance_to_normal(np.zeros(3)), ValueError, r"\(N, d\).*\(3,\)"),
+        (lambda: metrics.distance_to_normal(np.zeros((0, 3))), ValueError, "N > 0"),
+        (lambda: metrics.distance_to_normal(CODES * math.nan), ValueError, "NaN"),
+    ],
+    "metrics.sliced_wasserstein": [
+        *bad_clouds(metrics.sliced_wasserstein),
+        (
+            lambda: metrics.sliced_wasserstein(CODES, CODES, directions=0),
+            ValueError,
+            "at least 1; got 0",
+        ),
+        (
+            lambda: metrics.sliced_wasserstein(CODES, CODES, directions=1.5),
+            ValueError,
+            "whole number",
+        ),
+    ],
+    "metrics.frechet_distance": [
+        *bad_clouds(metrics.frechet_distance),
+        (lambda: metrics.frechet_distance(CODES, CODES[:1]), ValueError, "two rows; got 4 and 1"),
+    ],
+    "metrics.importance_weighted_bound": [
+        (lambda: iw_bound(samples=0), ValueError, "at least 1; got 0"),
+        (lambda: iw_bound(samples=1.0), ValueError, "whole number"),
+        (lambda: iw_bound(samples=True), ValueError, "whole number"),
+        (lambda: iw_bound(x=X[:0]), ValueError, "no images"),
+        (lambda: iw_bound(x=BYTES), RuntimeError, ""),
+        (lambda: iw_bound(model=NET), AttributeError, "posterior"),
+    ],
     "metrics.linear_probe": [
         (lambda: metrics.linear_probe(CODES, LABELS[:3], CODES, LABELS), ValueError, r"\(3,\)"),
         (lambda: metrics.linear_probe(CODES, LABELS, CODES, LABELS[:3]), ValueError, r"\(3,\)"),
@@ -306,6 +377,15 @@ CASES = {
             "infinity",
         ),
     ],
+    "losses.gaussian_nll": [
+        *bad_losses(losses.gaussian_nll),
+        (lambda: losses.gaussian_nll(X, X, 0), ValueError, "positive and finite; got 0"),
+        (lambda: losses.gaussian_nll(X, X, -1.0), ValueError, "-1"),
+        (lambda: losses.gaussian_nll(X, X, math.nan), ValueError, "nan"),
+        (lambda: losses.gaussian_nll(X, X, math.inf), ValueError, "inf"),
+    ],
+    "losses.kl_to_standard_normal": bad_normals(losses.kl_to_standard_normal, 2),
+    "losses.kl_between_normals": bad_normals(losses.kl_between_normals, 4),
     # ------------------------------------------------------------------------------ corruption
     "corruption.gaussian": bad_amounts(corruption.gaussian),
     "corruption.masking": bad_amounts(corruption.masking) + too_much(corruption.masking),

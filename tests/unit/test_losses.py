@@ -1,9 +1,12 @@
 """Losses against torch, against finite differences, and the laws that they keep."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.distributions import Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
 from aelib import losses
@@ -139,3 +142,79 @@ def test_nan_stays_visible():
         assert value[1].isnan()
     with pytest.raises(FloatingPointError, match=r"reconstruction holds NaN.*learning rate"):
         losses.cross_entropy(x_hat, x)
+
+
+# ------------------------------------------------------------------------- Gaussians and KL
+def gaussian_codes(n=5, k=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, n, k, generator=generator, dtype=torch.float64).unbind()
+
+
+def normal(mean, log_variance):
+    return Independent(Normal(mean, (log_variance / 2).exp()), 1)
+
+
+@given(shape=shapes, seed=seeds, variance=st.floats(1e-3, 1e3))
+def test_gaussian_nll_equals_torch(shape, seed, variance):
+    x_hat, x = batch(shape, seed, dtype=torch.float64)
+    reference = -Normal(x_hat, math.sqrt(variance)).log_prob(x).flatten(1).sum(1)
+    torch.testing.assert_close(losses.gaussian_nll(x_hat, x, variance), reference)
+    of_each = torch.full_like(x_hat, variance)
+    torch.testing.assert_close(losses.gaussian_nll(x_hat, x, of_each), reference)
+
+
+@given(shape=shapes, seed=seeds)
+def test_gaussian_nll_is_half_the_squared_error_and_a_constant(shape, seed):
+    x_hat, x = batch(shape, seed, dtype=torch.float64)
+    rest = losses.gaussian_nll(x_hat, x) - losses.squared_error(x_hat, x) / 2
+    pixels = math.prod(shape[1:])
+    torch.testing.assert_close(rest, torch.full_like(rest, pixels / 2 * math.log(2 * math.pi)))
+
+
+def test_the_variance_that_fits_best_is_the_mean_squared_error():
+    x_hat, x = batch((1, 5000), 0, dtype=torch.float64)
+    best = (x_hat - x).square().mean().item()
+    least = losses.gaussian_nll(x_hat, x, best)
+    assert (least < losses.gaussian_nll(x_hat, x, 0.9 * best)).all()
+    assert (least < losses.gaussian_nll(x_hat, x, 1.1 * best)).all()
+
+
+@given(seeds, st.integers(1, 6), st.integers(1, 5))
+def test_kl_equals_torch_distributions(seed, n, k):
+    q, p = gaussian_codes(n, k, seed), gaussian_codes(n, k, seed + 1)
+    expected = kl_divergence(normal(*q), normal(*p))
+    torch.testing.assert_close(losses.kl_between_normals(*q, *p), expected)
+    prior = torch.zeros_like(q[0]), torch.zeros_like(q[0])
+    to_prior = losses.kl_to_standard_normal(*q)
+    torch.testing.assert_close(to_prior, kl_divergence(normal(*q), normal(*prior)))
+    torch.testing.assert_close(to_prior, losses.kl_between_normals(*q, *prior))
+    assert (to_prior >= 0).all()
+
+
+def test_kl_by_hand():
+    zero, one = torch.zeros(1, 3), torch.ones(1, 3)
+    assert losses.kl_to_standard_normal(zero, zero).item() == 0
+    assert losses.kl_to_standard_normal(one, zero).item() == pytest.approx(1.5)
+    shrunk = losses.kl_to_standard_normal(zero, -2 * one).item()
+    assert shrunk == pytest.approx(1.5 * (math.exp(-2) + 2 - 1))
+    same = gaussian_codes()
+    assert (losses.kl_between_normals(*same, *same) == 0).all()
+
+
+def test_kl_equals_monte_carlo():
+    q, p = gaussian_codes(3, 2, 0), gaussian_codes(3, 2, 1)
+    torch.manual_seed(0)
+    z = normal(*q).sample((200_000,))
+    draws = normal(*q).log_prob(z) - normal(*p).log_prob(z)
+    error = draws.std(0) / math.sqrt(len(draws))
+    gap = (draws.mean(0) - losses.kl_between_normals(*q, *p)).abs()
+    assert (gap < 4 * error).all() and (error < 0.05).all()
+    reverse = losses.kl_between_normals(*p, *q)
+    assert ((reverse - losses.kl_between_normals(*q, *p)).abs() > 0.01).all(), "not symmetric"
+
+
+def test_gradient_of_kl_pulls_to_the_prior():
+    mean, log_variance = (t.requires_grad_() for t in gaussian_codes())
+    losses.kl_to_standard_normal(mean, log_variance).sum().backward()
+    torch.testing.assert_close(mean.grad, mean.detach())
+    torch.testing.assert_close(log_variance.grad, 0.5 * (log_variance.detach().exp() - 1))

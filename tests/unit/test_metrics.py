@@ -1,16 +1,19 @@
 """Metrics against scikit-learn, SciPy, geometry done by hand, and their laws."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kstest, wasserstein_distance
 from skimage.metrics import peak_signal_noise_ratio
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
 
-from aelib import metrics
+from aelib import losses, metrics
 
 seeds = st.integers(0, 10_000)
 
@@ -196,3 +199,174 @@ def test_ssim_minds_a_blur_more_than_brightness():
     flat, brighter = np.full_like(stripes, 0.5), stripes + 0.2
     np.testing.assert_allclose(metrics.psnr(flat, stripes), metrics.psnr(brighter, stripes))
     assert metrics.ssim(brighter, stripes) > 0.85 > 0.2 > metrics.ssim(flat, stripes)
+
+
+# ---------------------------------------------------------------------------- distributions
+def normals(seed, n=4000, d=3, mean=0.0, spread=1.0):
+    return mean + spread * np.random.default_rng(seed).normal(size=(n, d))
+
+
+def test_distance_to_normal_equals_scipy_and_the_closed_form():
+    codes = normals(0)
+    expected = [kstest(column, "norm").statistic for column in codes.T]
+    np.testing.assert_allclose(metrics.distance_to_normal(codes), expected)
+    assert metrics.distance_to_normal(codes).max() < 0.03
+    # N(m, 1) against N(0, 1): the greatest gap is at m / 2, and is 2 Φ(m / 2) − 1
+    shifted = metrics.distance_to_normal(normals(1, mean=1.0))
+    np.testing.assert_allclose(shifted, math.erf(0.5 / math.sqrt(2)), atol=0.03)
+    assert metrics.distance_to_normal(np.zeros((5, 1))).item() == 0.5
+
+
+def test_sliced_wasserstein_in_closed_form():
+    a = normals(0)
+    assert metrics.sliced_wasserstein(a, a) == 0
+    shift = np.array([3.0, 0, 4])
+    found = metrics.sliced_wasserstein(a, a + shift, directions=5000)
+    assert found == pytest.approx(5 / math.sqrt(3), rel=0.03)  # ‖m‖ / √d
+    assert metrics.sliced_wasserstein(a, 3 * a) == pytest.approx(2, rel=0.03)  # |3 − 1|
+    wide = metrics.sliced_wasserstein(normals(1), normals(2, spread=3))
+    assert wide == pytest.approx(2, rel=0.05)
+    assert metrics.sliced_wasserstein(a, normals(3)) < 0.1, "two samples of one distribution"
+
+
+def test_sliced_wasserstein_of_one_number_equals_scipy():
+    """In one dimension there is one direction; a shift makes W1 and W2 equal."""
+    a = normals(0, d=1)
+    expected = wasserstein_distance(a[:, 0], a[:, 0] + 0.7)
+    assert metrics.sliced_wasserstein(a, a + 0.7) == pytest.approx(expected)
+
+
+def test_sliced_wasserstein_laws():
+    a, b = normals(0, n=500), normals(1, n=300, mean=1.0)
+    assert metrics.sliced_wasserstein(a, b) == metrics.sliced_wasserstein(b, a)
+    assert metrics.sliced_wasserstein(a[::-1], b) == pytest.approx(metrics.sliced_wasserstein(a, b))
+    twice = np.repeat(a, 2, axis=0)
+    assert metrics.sliced_wasserstein(a, twice) < 0.03, "the size of a set does not matter"
+    assert metrics.sliced_wasserstein(a, b, seed=1) != metrics.sliced_wasserstein(a, b, seed=2)
+
+
+def test_sliced_wasserstein_sees_what_single_numbers_hide():
+    """Each number alone is N(0, 1), but the second repeats the first."""
+    one = normals(0, d=1)
+    line = np.hstack([one, one])
+    assert metrics.distance_to_normal(line).max() < 0.03
+    chance = metrics.sliced_wasserstein(normals(1, d=2), normals(2, d=2))
+    assert metrics.sliced_wasserstein(line, normals(1, d=2)) > 5 * chance
+
+
+def test_frechet_distance_between_two_gaussians_in_closed_form():
+    """Sample moments made exact, so that the closed form must come out to the last digits."""
+    raw = normals(0, n=200, d=4)
+    white = raw - raw.mean(0)
+    white = white @ np.linalg.inv(np.linalg.cholesky(np.cov(white, rowvar=False)).T)
+    spread_a, spread_b = np.array([1.0, 2, 0.5, 3]), np.array([2.0, 2, 1.5, 0.1])
+    shift = np.array([1.0, 0, -2, 0.5])
+    a, b = white * spread_a, white[::-1] * spread_b + shift
+    expected = np.square(shift).sum() + np.square(spread_a - spread_b).sum()
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected)
+    turn = rotation(1, d=4)
+    assert metrics.frechet_distance(a @ turn, b @ turn) == pytest.approx(expected)
+    assert metrics.frechet_distance(b, a) == pytest.approx(expected)
+    assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_when_the_covariances_do_not_commute():
+    """Against SciPy's matrix root; and with fewer rows than numbers, where roots are singular."""
+    from scipy.linalg import sqrtm
+
+    a, b = normals(0, n=50) @ rows(1, 3, 3), normals(2, n=60) @ rows(3, 3, 3) + 1
+    root = sqrtm(np.cov(a, rowvar=False) @ np.cov(b, rowvar=False)).real
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(
+        np.cov(a, rowvar=False) + np.cov(b, rowvar=False) - 2 * root
+    )
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected)
+    few = normals(4, n=3, d=8)
+    assert metrics.frechet_distance(few, few + 1) == pytest.approx(8)
+
+
+# ---------------------------------------------------------------------------- likelihood bounds
+class LinearGaussian(torch.nn.Module):
+    """Probabilistic PCA, whose likelihood and posterior are known (Tipping & Bishop, 1999).
+
+    x = W z + b + s ε with perpendicular columns in W, so that the posterior's numbers are
+    independent. ``wider`` multiplies the posterior's standard deviations: 1 is exact.
+    """
+
+    def __init__(self, wider=1.0, shift=0.0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        turned = torch.linalg.qr(torch.randn(5, 5, generator=generator, dtype=torch.float64)).Q
+        self.w = turned[:, :2] * torch.tensor([2.0, 0.7], dtype=torch.float64)
+        self.b = torch.arange(5, dtype=torch.float64)
+        self.s, self.wider, self.shift = 0.5, wider, shift
+
+    def posterior(self, x):
+        precision = self.w.square().sum(0) / self.s**2 + 1
+        mean = (x - self.b) @ self.w / self.s**2 / precision
+        log_variance = -precision.log() + 2 * math.log(self.wider)
+        return mean + self.shift, log_variance.expand(len(x), 2)
+
+    def decode(self, z):
+        return z @ self.w.T + self.b
+
+    def nll(self, x_hat, x):
+        return losses.gaussian_nll(x_hat, x, self.s**2)
+
+    def log_likelihood(self, x):
+        covariance = self.w @ self.w.T + self.s**2 * torch.eye(5, dtype=torch.float64)
+        return torch.distributions.MultivariateNormal(self.b, covariance).log_prob(x)
+
+    def elbo(self, x):
+        """−KL(q ‖ p) and the expected log-likelihood, both in closed form."""
+        mean, log_variance = self.posterior(x)
+        spread = (log_variance.exp() * self.w.square().sum(0)).sum(1) / (2 * self.s**2)
+        fit = -self.nll(self.decode(mean), x) - spread
+        return fit - losses.kl_to_standard_normal(mean, log_variance)
+
+
+def points(n=20):
+    model = LinearGaussian()
+    generator = torch.Generator().manual_seed(1)
+    z = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+    noise = torch.randn(n, 5, generator=generator, dtype=torch.float64)
+    return model.decode(z) + model.s * noise
+
+
+def bound(model, x, samples, repeats=1):
+    torch.manual_seed(0)
+    draws = [
+        metrics.importance_weighted_bound(model, x, samples, model.nll) for _ in range(repeats)
+    ]
+    return torch.stack(draws)
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_with_the_exact_posterior_every_draw_gives_the_likelihood(samples):
+    model, x = LinearGaussian(), points()
+    torch.testing.assert_close(bound(model, x, samples)[0], model.log_likelihood(x))
+    torch.testing.assert_close(model.elbo(x), model.log_likelihood(x))
+
+
+@pytest.mark.parametrize("wrong", [{"wider": 1.5}, {"shift": 0.3}])
+def test_one_draw_gives_the_elbo_on_average(wrong):
+    model, x = LinearGaussian(**wrong), points()
+    draws = bound(model, x, 1, repeats=4000)
+    error = draws.std(0) / math.sqrt(len(draws))
+    assert ((draws.mean(0) - model.elbo(x)).abs() < 4.5 * error).all()
+    assert (model.elbo(x) < model.log_likelihood(x) - 0.05).all()
+
+
+@pytest.mark.parametrize("wrong", [{"wider": 1.5}, {"shift": 0.3}])
+def test_more_draws_come_closer_to_the_likelihood(wrong):
+    model, x = LinearGaussian(**wrong), points()
+    exact = model.log_likelihood(x).mean()
+    gaps = [
+        (exact - bound(model, x, k, repeats=20_000 // k).mean()).item() for k in (1, 10, 100, 1000)
+    ]
+    assert gaps[0] > 1.5 * gaps[1] > 0
+    assert gaps[1] > 1.5 * gaps[2]
+    assert abs(gaps[3]) < 0.02
+
+
+def test_a_bound_leaves_no_gradient():
+    assert not bound(LinearGaussian(), points(), 3).requires_grad

@@ -1,5 +1,6 @@
 """Models: shapes, and the references that they must agree with."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -200,3 +201,47 @@ def test_linear_autoencoder_finds_the_subspace_of_pca():
     assert 0.9999 * least <= error <= 1.001 * least
     shallow = models.PCA(1, (8,)).fit(x)
     assert losses.squared_error(shallow(x), x).mean().item() > 1.5 * error
+
+
+# ------------------------------------------------------------------------- variational
+@given(shapes, st.lists(st.integers(1, 9), max_size=3), st.integers(1, 5), st.integers(1, 3))
+def test_vae_shapes(shape, hidden, code, n):
+    model = models.VAE(hidden=hidden, code=code, shape=shape)
+    x = torch.rand(n, *shape)
+    mean, log_variance = model.posterior(x)
+    assert mean.shape == log_variance.shape == (n, code)
+    torch.testing.assert_close(model.encode(x), mean)
+    x_hat = model.decode(mean)
+    assert x_hat.shape == x.shape
+    assert ((x_hat >= 0) & (x_hat <= 1)).all()
+    torch.testing.assert_close(model(x), x_hat)
+    state = torch.get_rng_state()
+    assert torch.equal(model(x), model(x)), "a reconstruction draws nothing"
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_mean_and_log_variance_are_two_halves_of_one_layer():
+    model = models.VAE(hidden=(), code=2, shape=(3,))
+    layer = model.encoder[1]
+    with torch.no_grad():
+        layer.weight[2:] = 0
+        layer.bias[2:] = torch.tensor([5.0, -5.0])
+    mean, log_variance = model.posterior(torch.rand(4, 3))
+    torch.testing.assert_close(log_variance, torch.tensor([5.0, -5.0]).expand(4, 2))
+    assert mean.unique(dim=0).shape == (4, 2)
+
+
+def test_reparameterised_draws_have_the_moments_and_pass_gradients():
+    mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(9)]])
+    torch.manual_seed(0)
+    z = models.reparameterise(mean.expand(100_000, 2), log_variance.expand(100_000, 2))
+    torch.testing.assert_close(z.mean(0), mean[0], atol=0.05, rtol=0)
+    torch.testing.assert_close(z.std(0), torch.tensor([1.0, 3.0]), atol=0.05, rtol=0)
+    assert abs(z.T.corrcoef()[0, 1]) < 0.02
+    mean.requires_grad_(), log_variance.requires_grad_()
+    torch.manual_seed(1)
+    noise = torch.randn(1, 2)
+    torch.manual_seed(1)
+    models.reparameterise(mean, log_variance).sum().backward()
+    assert torch.equal(mean.grad, torch.ones(1, 2))
+    torch.testing.assert_close(log_variance.grad, noise * torch.tensor([[0.5, 1.5]]))
