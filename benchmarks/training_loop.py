@@ -1,4 +1,4 @@
-"""What does a training loop cost? Four loops train the same network; a clock stands beside them.
+"""What does a training loop cost? Five loops train the same network; a clock stands beside them.
 
 The network is the VAE of ``pytorch/examples`` (784-400-20-400-784), the objective its negative
 ELBO, the batch 128, the data MNIST. Every loop starts from the same weights, sees every image
@@ -8,14 +8,17 @@ test set, so that no loop can win by learning less:
 - ``bare``: the shortest loop over the images in memory, with fused Adam;
 - ``aelib``: ``aelib.training.fit`` over the same images, with its progress bar on;
 - ``dataloader``: the usual loop, a ``DataLoader`` over torchvision's set with ``ToTensor``;
-- ``lightning``: the same ``DataLoader`` under Lightning's ``Trainer`` (left out where Lightning is
-  not installed).
+- ``lightning``: the same ``DataLoader`` under Lightning's ``Trainer``;
+- ``pythae``: Pythae's ``BaseTrainer``, on the images as floats in memory.
+
+The last two are left out where the library is not installed.
 
 All run in one process. The order turns by one place every round and reverses every second one,
 so that no loop always runs first on a cool machine. Run it on an idle machine:
 
     python benchmarks/training_loop.py    # all of it, about 10 minutes
     python benchmarks/training_loop.py --images 6000 --rounds 2 --threads 1    # a look
+    python benchmarks/training_loop.py --loops bare pythae --output benchmarks/results/pythae.json
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import os
 import platform
 import statistics
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -164,12 +168,63 @@ def with_lightning(model: nn.Module, images: torch.Tensor, epochs: int, seed: in
         trainer.fit(Module(model), loader)
 
 
+def with_pythae(model: nn.Module, images: torch.Tensor, epochs: int, seed: int) -> None:
+    """Pythae's trainer, with the network's own layers in Pythae's encoder and decoder classes."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE as PythaeVAE
+    from pythae.models import VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList([model.hidden, model.mean, model.log_variance])
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            hidden, mean, log_variance = self.parts
+            h = F.relu(hidden(x.flatten(1)))
+            return ModelOutput(embedding=mean(h), log_covariance=log_variance(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = model.decoder
+
+        def forward(self, z: torch.Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.part(z).view(-1, 1, 28, 28))
+
+    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=20, reconstruction_loss="bce")
+    logging.getLogger("pythae").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        options = BaseTrainerConfig(
+            output_dir=folder,
+            num_epochs=epochs,
+            per_device_train_batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            seed=seed,
+            no_cuda=True,
+        )
+        # without a validation set, the weights of the best epoch on the training set are kept
+        options.keep_best_on_train = True
+        pixels = images.float().div(255)
+        trainer = BaseTrainer(
+            PythaeVAE(config, Encoder(), Decoder()),
+            BaseDataset(pixels, torch.zeros(len(pixels))),
+            training_config=options,
+        )
+        trainer.train()
+
+
 LOOPS: dict[str, Callable[[nn.Module, torch.Tensor, int, int], None]] = {
     "bare": bare,
     "aelib": with_aelib,
     "dataloader": with_dataloader,
     "lightning": with_lightning,
+    "pythae": with_pythae,
 }
+OPTIONAL = ("lightning", "pythae")  # libraries that the course does not need
 
 
 # --------------------------------------------------------------------------- the measurement
@@ -266,7 +321,7 @@ def processors() -> int:
 def versions() -> dict[str, str | None]:
     """The versions that the numbers depend on; None for what is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in ("torch", "torchvision", "numpy", "lightning"):
+    for name in ("torch", "torchvision", "numpy", *OPTIONAL):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -354,9 +409,10 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print a table, write the JSON."""
     options = arguments(argv)
     names = [name for name in LOOPS if name in options.loops or name == "aelib"]
-    if "lightning" in names and versions()["lightning"] is None:
-        names.remove("lightning")
-        print("Lightning is not installed and is left out: pip install lightning adds it.")
+    for name in OPTIONAL:
+        if name in names and versions()[name] is None:
+            names.remove(name)
+            print(f"{name} is not installed and is left out: pip install {name} adds it.")
     if max(options.threads) > processors():
         print(
             f"Only {processors()} processor(s) to run on: more threads than that show contention,"

@@ -243,15 +243,19 @@ LOOPS = {
     "aelib": "aelib.training.fit",
     "dataloader": "DataLoader, torchvision, ToTensor",
     "lightning": "Lightning over the same DataLoader",
+    "pythae": "Pythae's BaseTrainer, tensors in memory",
 }
 
 
 class TrainingLoopBenchmark(SphinxDirective):
-    """``{training-loop-benchmark}``: the tables of ``benchmarks/results/training_loop.json``."""
+    """``{training-loop-benchmark} NAME``: the tables of ``benchmarks/results/NAME.json``."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Return one table for each number of threads, each after a line that names it."""
-        path = Path(self.env.srcdir) / "benchmarks" / "results" / "training_loop.json"
+        results = Path(self.env.srcdir) / "benchmarks" / "results"
+        path = results / f"{self.arguments[0]}.json"
         self.env.note_dependency(str(path))
         if not path.is_file():
             return [nodes.paragraph("", "No measurement has been committed yet.")]
