@@ -24,7 +24,7 @@ from aelib import plots, projector
 __all__ = ["PointCloud", "Widget"]
 
 _STATIC = Path(__file__).with_name("static")
-_VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.5}
+_VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.46}
 """The first view: angles in radians, the eye's distance in radii, a radius in heights."""
 
 

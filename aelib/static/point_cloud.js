@@ -66,7 +66,7 @@ function render({ model, el }) {
   });
   const legend = make("div", { class: "aelib-cloud-legend", role: "group",
     "aria-label": "Show only these labels" }, ...keys);
-  const help = "Drag to turn; pinch, or click and scroll, to zoom. Point at a dot to see its picture.";
+  const help = "Drag to turn; pinch, or click and scroll, to zoom. Point at a dot, or tap it, to see its picture.";
   const hint = make("p", { class: "aelib-cloud-hint" }, help);
   const said = make("p", { class: "aelib-cloud-said", role: "status" });
   const stage = make("div", { class: "aelib-cloud-stage" }, canvas, panel, tools);
@@ -112,15 +112,17 @@ function render({ model, el }) {
     pen.clearRect(0, 0, wide, tall);
     project();
     order.sort((i, j) => depth[i] - depth[j]);
-    const size = Math.max(2, Math.min(wide, tall) / 170) * Math.sqrt(view.zoom);
+    const size = Math.max(2.2, Math.min(wide, tall) / 170) * Math.sqrt(view.zoom);
     for (const i of order) {
       const near = home.distance / Math.max(home.distance - depth[i], 0.5);
       const radius = size * near;
-      pen.globalAlpha = shown(i) ? Math.min(1, Math.max(0.3, 0.7 + 0.35 * depth[i])) : 0.06;
+      pen.globalAlpha = shown(i) ? Math.min(1, Math.max(dark ? 0.55 : 0.35, 0.75 + 0.35 * depth[i])) : 0.06;
       pen.drawImage(shown(i) ? dots[labels[i]] : faint, across[i] - radius, down[i] - radius, 2 * radius, 2 * radius);
     }
     pen.globalAlpha = 1;
-    Object.assign(pen, { font: "bold 13px sans-serif", textAlign: "center", textBaseline: "middle", lineWidth: 4, lineJoin: "round" });
+    Object.assign(pen, {
+      font: "bold 13px sans-serif", textAlign: "center", textBaseline: "middle", lineWidth: 4, lineJoin: "round",
+    });
     for (let k = 0; k < names.length; k++) {
       if (chosen.size && !chosen.has(k)) continue;
       pen.strokeStyle = dark ? "#121212" : "#ffffff";
@@ -136,7 +138,7 @@ function render({ model, el }) {
     pen.stroke();
   }
 
-  const moving = () => morph < 1 || (turning && onScreen && !over);
+  const rolls = () => turning && onScreen && !over;
   const refresh = () => (frame ||= requestAnimationFrame(tick));
   function tick(time) {
     frame = 0;
@@ -148,9 +150,9 @@ function render({ model, el }) {
       const part = morph * morph * (3 - 2 * morph);
       for (let i = 0; i < now.length; i++) now[i] = before[i] + (clouds[cloud][i] - before[i]) * part;
     }
-    if (turning && onScreen && !over) view.yaw += SPEED * passed;
+    if (rolls()) view.yaw += SPEED * passed;
     draw();
-    if (moving()) refresh();
+    if (morph < 1 || rolls()) refresh();
   }
 
   // ------------------------------------------------------------------------------ what a reader does
@@ -235,7 +237,10 @@ function render({ model, el }) {
     if (!last) return event.pointerType === "touch" || pick(nearest(here.x, here.y, 16));
     const apart = fingers.size > 1 && spread();
     fingers.set(event.pointerId, here);
-    if (fingers.size > 1) return zoom(spread() / apart);
+    if (fingers.size > 1) {
+      travelled = Infinity; // no tap
+      return zoom(spread() / apart);
+    }
     travelled += Math.hypot(here.x - last.x, here.y - last.y);
     return rotate((here.x - last.x) * 0.01, (here.y - last.y) * 0.01);
   });

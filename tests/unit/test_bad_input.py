@@ -13,7 +13,18 @@ from test_import import public
 from torch import nn
 
 import aelib
-from aelib import checks, corruption, data, losses, metrics, models, plots, training
+from aelib import (
+    checks,
+    corruption,
+    data,
+    losses,
+    metrics,
+    models,
+    plots,
+    projector,
+    training,
+    widgets,
+)
 
 X = torch.rand(4, 1, 3, 3)
 BYTES = (X * 255).to(torch.uint8)
@@ -24,6 +35,7 @@ NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
+SPACE = np.eye(4, 3)
 ALT = "A line falls from ten to one over three epochs, then stays flat."
 
 
@@ -70,6 +82,17 @@ def bad_pairs(metric):
         (lambda: metric(X * math.nan, X), ValueError, "NaN"),
         (lambda: metric(X, BYTES), ValueError, "Divide uint8 by 255"),
     ]
+
+
+def cloud(**options):
+    defaults = {"clouds": {"PCA": SPACE}, "labels": LABELS, "images": BYTES, "alt": ALT}
+    return widgets.PointCloud(**defaults | options)
+
+
+def export(**options):
+    # /dev/null is no folder: what gets past the checks fails there and writes nothing
+    defaults = {"folder": "/dev/null", "vectors": CODES, "labels": LABELS}
+    return projector.export(**defaults | options)
 
 
 def bad_widths(make):
@@ -355,6 +378,68 @@ CASES = {
         (lambda: plots.decoder_grid(nn.Linear(2, 2), (0, 1, 0, 1)), AttributeError, "decode"),
     ],
     "plots.history": [(lambda: plots.history(training.History()), ValueError, "empty")],
+    # --------------------------------------------------------------------------------- widgets
+    "widgets.Widget": [
+        (lambda: widgets.Widget("none", {}, plots.figure()[0], ALT), FileNotFoundError, "none.js"),
+        (lambda: widgets.Widget("point_cloud", {}, None, ALT), TypeError, "Figure"),
+        (lambda: widgets.Widget("point_cloud", {}, plots.figure()[0], "x"), ValueError, "40"),
+    ],
+    "widgets.PointCloud": [
+        (lambda: cloud(clouds=SPACE), TypeError, "by name"),
+        (lambda: cloud(clouds={}), ValueError, "as many points"),
+        (lambda: cloud(clouds={"PCA": CODES}), ValueError, r"PCA.*\(N, 3\).*\(4, 2\)"),
+        (lambda: cloud(clouds={"PCA": SPACE[:0]}), ValueError, r"\(0, 3\)"),
+        (lambda: cloud(clouds={"big": np.zeros((10_001, 3))}), ValueError, "big.*10000.*10001"),
+        (lambda: cloud(clouds={"a": SPACE, "b": SPACE[:3]}), ValueError, "'a': 4, 'b': 3"),
+        (lambda: cloud(clouds={"t-SNE": SPACE * math.nan}), ValueError, "t-SNE.*NaN"),
+        (lambda: cloud(labels=LABELS[:3]), ValueError, r"\(3,\) labels.*4"),
+        (lambda: cloud(labels=LABELS[:, None]), ValueError, r"\(4, 1\) labels"),
+        (lambda: cloud(labels=LABELS + 7), ValueError, "0 to 9"),
+        (lambda: cloud(labels=LABELS - 1), ValueError, "0 to 9"),
+        (lambda: cloud(labels=LABELS / 2), ValueError, "whole numbers"),
+        (lambda: cloud(names=["a", "b", "c"]), ValueError, "labels 0 to 3.*3"),
+        (lambda: cloud(images=BYTES[:3]), ValueError, "4.*3"),
+        (lambda: cloud(images=BYTES[:, 0]), ValueError, r"\(N, 1, H, W\).*\(4, 3, 3\)"),
+        (lambda: cloud(images=X + 1), ValueError, "0 to 1"),
+        (lambda: cloud(images=X * math.nan), ValueError, "NaN"),
+        (lambda: cloud(alt="a cloud"), ValueError, "40 characters.*'a cloud'"),
+        (lambda: cloud(alt=""), ValueError, "40 characters"),
+    ],
+    # ------------------------------------------------------------------------------- projector
+    "projector.export": [
+        (export, NotADirectoryError, "/dev/null is a file"),
+        (lambda: export(vectors=CODES[:, :1]), ValueError, r"D > 1.*\(4, 1\)"),
+        (lambda: export(vectors=CODES[:0]), ValueError, r"\(0, 2\)"),
+        (lambda: export(vectors=CODES[0]), ValueError, r"\(N, D\).*\(2,\)"),
+        (lambda: export(vectors=CODES + math.nan), ValueError, "NaN"),
+        (lambda: export(vectors=CODES + 1e300), ValueError, "infinity"),
+        (lambda: export(labels=LABELS[:3]), ValueError, r"\(4,\).*\(3,\)"),
+        (lambda: export(labels={}), ValueError, "at least"),
+        (lambda: export(labels={"a": LABELS, "b": LABELS[:2]}), ValueError, r"b: .*\(2,\)"),
+        (lambda: export(labels={"a\tb": LABELS, "c": LABELS}), ValueError, "tab"),
+        (lambda: export(labels={"a": LABELS}, names=list("abcd")), ValueError, "one column"),
+        (lambda: export(labels=["a", "b\nc", "d", "e"]), ValueError, "new line.*'b.nc'|b.{1,3}nc"),
+        (lambda: export(labels=["a", " ", "d", "e"]), ValueError, "empty"),
+        (lambda: export(labels=LABELS / 2, names=list("abcd")), ValueError, "whole numbers"),
+        (lambda: export(names=["a", "b", "c"]), ValueError, "0 to 3.*3"),
+        (lambda: export(names=["a", "b", "c", "d\te"]), ValueError, "tab"),
+        (lambda: export(labels=LABELS - 1, names=list("abcd")), ValueError, "-1 to 2"),
+        (lambda: export(images=BYTES[:3]), ValueError, "4.*3"),
+        (lambda: export(images=BYTES[:, :, :2]), ValueError, "square.*2 by 3"),
+        (lambda: export(title="a\nb"), ValueError, "title.*new line"),
+        (lambda: export(url="example.org"), ValueError, "https.*example.org"),
+    ],
+    "projector.sprite": [
+        (lambda: projector.sprite(BYTES[:, 0]), ValueError, r"\(4, 3, 3\)"),
+        (lambda: projector.sprite(BYTES[:0]), ValueError, r"\(0, 1, 3, 3\)"),
+        (lambda: projector.sprite(X * 255), ValueError, "0 to 1.*clamp"),
+        (lambda: projector.sprite(LABELS[:, None, None, None]), ValueError, "uint8, or floats"),
+        (
+            lambda: projector.sprite(np.zeros((5, 1, 4096, 4096), np.uint8)),
+            ValueError,
+            "holds 4 images of 4096 by 4096; got 5",
+        ),
+    ],
     # ---------------------------------------------------------------------------------- checks
     "checks.Result": [(lambda: checks.Result(True), TypeError, "message")],
     "checks.Case": [(lambda: checks.Case((1,)), TypeError, "expected")],
