@@ -1,6 +1,6 @@
 """Widgets: what is packed comes back, the HTML stands alone, and the same input makes the same text.
 
-How they behave in a browser is tested in tests/test_widgets.py.
+How they behave in a browser is tested in tests/test_live_widgets.py.
 """
 
 import base64
