@@ -468,8 +468,9 @@ def _faces(
 
 def _box_means(images: Tensor, factor: int) -> Tensor:
     """``uint8`` images whose pixels are means over squares of the given ones, halves rounded up."""
+    images = images.contiguous()
     if factor == 1:
-        return images.contiguous()
+        return images
     n, c, h, w = images.shape
     total = torch.full((n, c, h // factor, w // factor), factor**2 // 2, dtype=torch.int16)
     for i in range(factor):
