@@ -105,7 +105,7 @@ def test_the_script_says_what_it_needs(tmp_path):
     if done.returncode == 0:
         pytest.skip("the packages that draw faces are installed here")
     assert "dicebear-core 10.7.0 is needed" in done.stderr
-    assert "/tmp/faces/bin/pip install" in make_faces.__doc__
+    assert "_build/faces/bin/pip install" in make_faces.__doc__
     for package, version in make_faces.PACKAGES.items():
         assert f"{package}=={version}" in make_faces.__doc__
 
