@@ -7,8 +7,8 @@ packages that draw them, so they live in a folder of their own:
     python -m venv _build/faces
     _build/faces/bin/pip install dicebear-core==10.7.0 dicebear-styles==10.6.0 resvg-py==0.5.0 \\
         numpy==2.4.6 pillow==13.0.0
-    _build/faces/bin/python tools/make_faces.py --check    # redraw a sample, compare it with the file
-    _build/faces/bin/python tools/make_faces.py            # draw all again, about 80 s
+    _build/faces/bin/python tools/make_faces.py --check    # compare a sample, drawn anew
+    _build/faces/bin/python tools/make_faces.py            # draw all, 90 s
 
 The numbers of a face are hashes of its own number, so one face can be redrawn without the others,
 and a run gives the same file, byte for byte, with the same versions of the packages and of liblzma.
