@@ -35,7 +35,7 @@ def test_cache_is_named_by_library_and_pins(course, project):
     assert course.cache_folder(project) == first, "neither prose nor byte code counts"
 
 
-@pytest.mark.parametrize("change", ["edit", "new file", "new name", "pins"])
+@pytest.mark.parametrize("change", ["edit", "new file", "new name", "pins", "widget"])
 def test_cache_changes_with(course, project, change):
     first = course.cache_folder(project)
     source = project / "aelib" / "models.py"
@@ -45,6 +45,9 @@ def test_cache_changes_with(course, project, change):
         (project / "aelib" / "data.py").write_text("")
     elif change == "new name":
         source.rename(project / "aelib" / "networks.py")
+    elif change == "widget":
+        (project / "aelib" / "static").mkdir()
+        (project / "aelib" / "static" / "cloud.js").write_text("")
     else:
         (project / "constraints.txt").write_text("torch==3\n")
     assert course.cache_folder(project) != first

@@ -49,12 +49,12 @@ TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "nbclient", "
 def cache_folder(root: Path) -> Path:
     """Return the folder that holds the outputs of chapters executed with the present code.
 
-    Its name is a hash of every Python file of ``aelib`` and of ``constraints.txt``, names and
-    contents both: a change in either opens a new, empty cache.
+    Its name is a hash of ``constraints.txt`` and of every file of ``aelib`` that is code (Python,
+    and what widgets put into a page), names and contents: a change in any opens a new, empty cache.
     """
     digest = hashlib.sha256()
-    for path in [*sorted((root / "aelib").rglob("*.py")), root / "constraints.txt"]:
-        if path.is_file():
+    for path in [*sorted((root / "aelib").rglob("*")), root / "constraints.txt"]:
+        if path.is_file() and path.suffix in {".py", ".js", ".css", ".txt"}:
             digest.update(path.relative_to(root).as_posix().encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
     return root / "_build" / ".jupyter_cache" / digest.hexdigest()[:16]

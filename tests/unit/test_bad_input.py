@@ -13,7 +13,18 @@ from test_import import public
 from torch import nn
 
 import aelib
-from aelib import checks, corruption, data, losses, metrics, models, plots, training
+from aelib import (
+    checks,
+    corruption,
+    data,
+    losses,
+    metrics,
+    models,
+    plots,
+    projector,
+    training,
+    widgets,
+)
 
 X = torch.rand(4, 1, 3, 3)
 BYTES = (X * 255).to(torch.uint8)
@@ -25,6 +36,7 @@ VAE = models.VAE(hidden=(4,), code=2, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
+SPACE = np.eye(4, 3)
 ALT = "A line falls from ten to one over three epochs, then stays flat."
 
 
@@ -99,6 +111,17 @@ def bad_normals(kl, count):
     ]
 
 
+def cloud(**options):
+    defaults = {"clouds": {"PCA": SPACE}, "labels": LABELS, "images": BYTES, "alt": ALT}
+    return widgets.PointCloud(**defaults | options)
+
+
+def export(**options):
+    # /dev/null is no folder: what gets past the checks fails there and writes nothing
+    defaults = {"folder": "/dev/null", "vectors": CODES, "labels": LABELS}
+    return projector.export(**defaults | options)
+
+
 def bad_widths(make):
     return [
         (lambda: make(0), ValueError, "positive whole"),
@@ -133,6 +156,8 @@ CASES = {
         (lambda: data.Split(BYTES, LABELS[:3]), ValueError, r"\(4,\).*\(3,\)"),
         (lambda: data.Split(BYTES, LABELS.float()), ValueError, "int64.*float32"),
         (lambda: data.Split(BYTES[:0], LABELS[:0]), ValueError, "empty"),
+        (lambda: data.Split(BYTES, LABELS, {"hair": LABELS[:3]}), ValueError, r"hair.*\(3,\)"),
+        (lambda: data.Split(BYTES, LABELS, {"hair": LABELS > 0}), ValueError, "hair.*bool"),
         (lambda: SPLIT[4], IndexError, "4"),
         (lambda: SPLIT[[0, 9]], IndexError, "9"),
         (lambda: SPLIT[4:], ValueError, "empty"),
@@ -149,6 +174,23 @@ CASES = {
     "data.ImageSet.hold_out": [
         (lambda: IMAGES.hold_out(0), ValueError, "1 to 3.*n=0"),
         (lambda: IMAGES.hold_out(4), ValueError, "1 to 3.*n=4"),
+    ],
+    "data.cartoon_faces": [  # files and the network: see test_faces.py
+        (lambda: data.cartoon_faces(28), ValueError, "64, 32 or 16.*28"),
+        (lambda: data.cartoon_faces(32.0), ValueError, "64, 32 or 16.*32.0"),
+        (lambda: data.cartoon_faces("64"), ValueError, "64, 32 or 16.*'64'"),
+        (lambda: data.cartoon_faces(root=3), TypeError, "int"),
+    ],
+    "data.large_faces": [(lambda: data.large_faces(3), TypeError, "int")],
+    "data.image_folder": [  # pictures: see test_image_folder.py
+        (lambda: data.image_folder("/no/such/folder"), FileNotFoundError, "no folder /no/such"),
+        (lambda: data.image_folder(__file__), NotADirectoryError, "is a file.*unpacked"),
+        (lambda: data.image_folder(".", size=0), ValueError, "size.*at least 1.*0"),
+        (lambda: data.image_folder(".", size=32.0), ValueError, "size.*32.0"),
+        (lambda: data.image_folder(".", size=True), ValueError, "size.*True"),
+        (lambda: data.image_folder(".", test=0), ValueError, "test.*above 0.*0"),
+        (lambda: data.image_folder(".", test=1), ValueError, "test.*below 1.*1"),
+        (lambda: data.image_folder(None), TypeError, "NoneType"),
     ],
     "data.mnist": [(lambda: data.mnist(3), TypeError, "int")],  # files: see test_data.py
     "data.shift": [
@@ -408,8 +450,13 @@ CASES = {
     "plots.image_grid": [
         (lambda: plots.image_grid([]), ValueError, "at least one row"),
         (lambda: plots.image_grid([X[0, 0]]), ValueError, r"\(N, H, W\).*\(3, 3\)"),
-        (lambda: plots.image_grid([torch.rand(2, 3, 4, 4)]), ValueError, r"\(2, 3, 4, 4\)"),
-        (lambda: plots.image_grid([X[:0]]), ValueError, r"\(0, 3, 3\)"),
+        (
+            lambda: plots.image_grid([torch.rand(2, 2, 4, 4)]),
+            ValueError,
+            r"colour images \(N, 3, H, W\).*\(2, 2, 4, 4\)",
+        ),
+        (lambda: plots.image_grid([torch.rand(2, 4, 4, 3)]), ValueError, r"\(2, 4, 4, 3\)"),
+        (lambda: plots.image_grid([X[:0]]), ValueError, r"N > 0.*\(0, 1, 3, 3\)"),
         (lambda: plots.image_grid([X, torch.rand(2, 4, 4)]), ValueError, "one size"),
         (lambda: plots.image_grid([X], labels=["a", "b"]), ValueError, "1 labels.*2"),
         (lambda: plots.image_grid([X], titles=["a"]), ValueError, "4 titles.*1"),
@@ -435,6 +482,68 @@ CASES = {
         (lambda: plots.decoder_grid(nn.Linear(2, 2), (0, 1, 0, 1)), AttributeError, "decode"),
     ],
     "plots.history": [(lambda: plots.history(training.History()), ValueError, "empty")],
+    # --------------------------------------------------------------------------------- widgets
+    "widgets.Widget": [
+        (lambda: widgets.Widget("none", {}, plots.figure()[0], ALT), FileNotFoundError, "none.js"),
+        (lambda: widgets.Widget("point_cloud", {}, None, ALT), TypeError, "Figure"),
+        (lambda: widgets.Widget("point_cloud", {}, plots.figure()[0], "x"), ValueError, "40"),
+    ],
+    "widgets.PointCloud": [
+        (lambda: cloud(clouds=SPACE), TypeError, "by name"),
+        (lambda: cloud(clouds={}), ValueError, "as many points"),
+        (lambda: cloud(clouds={"PCA": CODES}), ValueError, r"PCA.*\(N, 3\).*\(4, 2\)"),
+        (lambda: cloud(clouds={"PCA": SPACE[:0]}), ValueError, r"\(0, 3\)"),
+        (lambda: cloud(clouds={"big": np.zeros((10_001, 3))}), ValueError, "big.*10000.*10001"),
+        (lambda: cloud(clouds={"a": SPACE, "b": SPACE[:3]}), ValueError, "'a': 4, 'b': 3"),
+        (lambda: cloud(clouds={"t-SNE": SPACE * math.nan}), ValueError, "t-SNE.*NaN"),
+        (lambda: cloud(labels=LABELS[:3]), ValueError, r"\(3,\) labels.*4"),
+        (lambda: cloud(labels=LABELS[:, None]), ValueError, r"\(4, 1\) labels"),
+        (lambda: cloud(labels=LABELS + 7), ValueError, "0 to 9"),
+        (lambda: cloud(labels=LABELS - 1), ValueError, "0 to 9"),
+        (lambda: cloud(labels=LABELS / 2), ValueError, "whole numbers"),
+        (lambda: cloud(names=["a", "b", "c"]), ValueError, "labels 0 to 3.*3"),
+        (lambda: cloud(images=BYTES[:3]), ValueError, "4.*3"),
+        (lambda: cloud(images=BYTES[:, 0]), ValueError, r"\(N, 1, H, W\).*\(4, 3, 3\)"),
+        (lambda: cloud(images=X + 1), ValueError, "0 to 1"),
+        (lambda: cloud(images=X * math.nan), ValueError, "NaN"),
+        (lambda: cloud(alt="a cloud"), ValueError, "40 characters.*'a cloud'"),
+        (lambda: cloud(alt=""), ValueError, "40 characters"),
+    ],
+    # ------------------------------------------------------------------------------- projector
+    "projector.export": [
+        (export, NotADirectoryError, "/dev/null is a file"),
+        (lambda: export(vectors=CODES[:, :1]), ValueError, r"D > 1.*\(4, 1\)"),
+        (lambda: export(vectors=CODES[:0]), ValueError, r"\(0, 2\)"),
+        (lambda: export(vectors=CODES[0]), ValueError, r"\(N, D\).*\(2,\)"),
+        (lambda: export(vectors=CODES + math.nan), ValueError, "NaN"),
+        (lambda: export(vectors=CODES + 1e300), ValueError, "infinity"),
+        (lambda: export(labels=LABELS[:3]), ValueError, r"\(4,\).*\(3,\)"),
+        (lambda: export(labels={}), ValueError, "at least"),
+        (lambda: export(labels={"a": LABELS, "b": LABELS[:2]}), ValueError, r"b: .*\(2,\)"),
+        (lambda: export(labels={"a\tb": LABELS, "c": LABELS}), ValueError, "tab"),
+        (lambda: export(labels={"a": LABELS}, names=list("abcd")), ValueError, "one column"),
+        (lambda: export(labels=["a", "b\nc", "d", "e"]), ValueError, "new line.*'b.nc'|b.{1,3}nc"),
+        (lambda: export(labels=["a", " ", "d", "e"]), ValueError, "empty"),
+        (lambda: export(labels=LABELS / 2, names=list("abcd")), ValueError, "whole numbers"),
+        (lambda: export(names=["a", "b", "c"]), ValueError, "0 to 3.*3"),
+        (lambda: export(names=["a", "b", "c", "d\te"]), ValueError, "tab"),
+        (lambda: export(labels=LABELS - 1, names=list("abcd")), ValueError, "-1 to 2"),
+        (lambda: export(images=BYTES[:3]), ValueError, "4.*3"),
+        (lambda: export(images=BYTES[:, :, :2]), ValueError, "square.*2 by 3"),
+        (lambda: export(title="a\nb"), ValueError, "title.*new line"),
+        (lambda: export(url="example.org"), ValueError, "https.*example.org"),
+    ],
+    "projector.sprite": [
+        (lambda: projector.sprite(BYTES[:, 0]), ValueError, r"\(4, 3, 3\)"),
+        (lambda: projector.sprite(BYTES[:0]), ValueError, r"\(0, 1, 3, 3\)"),
+        (lambda: projector.sprite(X * 255), ValueError, "0 to 1.*clamp"),
+        (lambda: projector.sprite(LABELS[:, None, None, None]), ValueError, "uint8, or floats"),
+        (
+            lambda: projector.sprite(np.zeros((5, 1, 4096, 4096), np.uint8)),
+            ValueError,
+            "holds 4 images of 4096 by 4096; got 5",
+        ),
+    ],
     # ---------------------------------------------------------------------------------- checks
     "checks.Result": [(lambda: checks.Result(True), TypeError, "message")],
     "checks.Case": [(lambda: checks.Case((1,)), TypeError, "expected")],

@@ -19,7 +19,8 @@ import aelib
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(m.name for m in pkgutil.iter_modules(aelib.__path__))
 DOCUMENTED = {
-    "checks", "corruption", "data", "losses", "metrics", "models", "plots", "training",
+    "checks", "corruption", "data", "losses", "metrics", "models", "plots", "projector", "training",
+    "widgets",
 }  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def test_import_loads_nothing_heavy():
 def test_training_needs_no_drawing_and_no_data_set_library():
     loaded = run(
         "import sys, aelib.corruption, aelib.data, aelib.losses, aelib.metrics, aelib.models\n"
-        "import aelib.training\n"
+        "import aelib.projector, aelib.training\n"
         "print(*sys.modules)"
     ).split()
     heavy = {"matplotlib", "torchvision", "skimage", "sklearn", "scipy", "PIL", "IPython"}
@@ -74,7 +75,7 @@ def state():
     )
 before = state()
 import aelib.data, aelib.models, aelib.losses, aelib.training, aelib.metrics, aelib.plots
-import aelib.checks, aelib.corruption
+import aelib.checks, aelib.corruption, aelib.projector, aelib.widgets
 after = state()
 print(json.dumps([k for k in before if before[k] != after[k]]))
 """
@@ -102,6 +103,8 @@ def test_arrows_run_one_way():
         "checks": set(),
         "training": {"data", "plots"},  # plots only when a history plots itself
         "plots": {"training"},
+        "projector": set(),
+        "widgets": {"plots", "projector"},
     }
     for name, may in allowed.items():
         tree = ast.parse((ROOT / "aelib" / f"{name}.py").read_text(encoding="utf-8"))

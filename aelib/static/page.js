@@ -1,0 +1,25 @@
+// What stands in for a notebook's kernel in a page: a model that holds what Python packed.
+// The widget's own code stands above this, and WIDGET below is the mark of its place in the page.
+
+const modelOf = (state) => {
+  const heard = new Map();
+  const of = (event) => heard.get(event) ?? heard.set(event, new Set()).get(event);
+  return {
+    get: (name) => state[name],
+    set: (name, value) => {
+      state[name] = value;
+      of(`change:${name}`).forEach((callback) => callback());
+    },
+    on: (event, callback) => of(event).add(callback),
+    off: (event, callback) => of(event).delete(callback),
+    save_changes: () => {},
+  };
+};
+
+for (const place of document.querySelectorAll('[data-aelib="WIDGET"]:not([data-started])')) {
+  place.dataset.started = "";
+  const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
+  const el = document.createElement("div");
+  widget.render({ model: modelOf(state), el });
+  place.querySelector(".aelib-figure").replaceWith(el); // the still picture has done its duty
+}

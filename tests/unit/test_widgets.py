@@ -1,0 +1,215 @@
+"""Widgets: what is packed comes back, the HTML stands alone, and the same input makes the same text.
+
+How they behave in a browser is tested in tests/test_live_widgets.py.
+"""
+
+import base64
+import gzip
+import io
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aelib import data, plots, widgets
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "aelib" / "static"
+ALT = "Two clouds of random points; in the second one, each label has a place of its own."
+RANDOM = np.random.default_rng(0)
+LABELS = RANDOM.integers(0, 4, 50)
+IMAGES = RANDOM.integers(0, 256, (50, 1, 6, 5), dtype=np.uint8)
+CLOUDS = {"PCA": RANDOM.normal(size=(50, 3)), "a <b>": RANDOM.normal(size=(50, 3)) * 7 + 100}
+
+
+@pytest.fixture(autouse=True)
+def settings():
+    with mpl.rc_context():
+        yield
+
+
+def cloud(**options):
+    defaults = {"clouds": CLOUDS, "labels": LABELS, "images": IMAGES, "alt": ALT}
+    return widgets.PointCloud(**defaults | options)
+
+
+def html(widget):
+    return widget._repr_html_()
+
+
+def state(widget):
+    packed = re.search(r'<script type="application/json">(.*?)</script>', html(widget), re.DOTALL)
+    return json.loads(packed[1])
+
+
+def points(packed):
+    whole = np.frombuffer(base64.b64decode(packed["xyz"]), "<i2").reshape(-1, 3)
+    return whole * packed["step"]
+
+
+def sheet(packed):
+    head, _, body = packed["sheet"].partition(",")
+    assert head == "data:image/png;base64"
+    return Image.open(io.BytesIO(base64.b64decode(body)))
+
+
+def test_points_come_back_about_their_mean_and_in_proportion():
+    packed = state(cloud())
+    assert [c["name"] for c in packed["clouds"]] == list(CLOUDS)
+    for found, given in zip(packed["clouds"], CLOUDS.values()):
+        rows = points(found)
+        assert rows.shape == (50 + 4, 3)
+        centred = given - given.mean(axis=0)
+        scale = np.linalg.norm(rows[:50]) / np.linalg.norm(centred)
+        np.testing.assert_allclose(rows[:50], centred * scale, atol=1.01 * found["step"])
+        radii = np.linalg.norm(rows[:50], axis=1)
+        assert (radii <= 1.001).mean() >= 0.97
+        assert 0.9 < radii.max() < 3
+        for label in range(4):
+            middle = np.median(rows[:50][label == LABELS], axis=0)
+            np.testing.assert_allclose(rows[50 + label], middle, atol=2 * found["step"])
+
+
+def test_labels_names_and_colours_come_back():
+    packed = state(cloud())
+    assert list(base64.b64decode(packed["labels"])) == LABELS.tolist()
+    assert packed["names"] == ["0", "1", "2", "3"]
+    assert packed["colours"] == list(plots.DIGIT_COLOURS[:4])
+    assert packed["size"] == [5, 6]
+    assert packed["alt"] == ALT
+    assert state(cloud(names=list("abcdef")))["names"] == list("abcd")
+
+
+def test_pictures_come_back_in_sixteen_greys():
+    picture = sheet(state(cloud()))
+    grey = np.asarray(picture.convert("L"))
+    assert len(np.unique(grey)) == 16
+    for i in (0, 7, 8, 49):
+        row, column = divmod(i, 8)
+        found = grey[row * 6 : row * 6 + 6, column * 5 : column * 5 + 5].astype(int)
+        assert abs(found - IMAGES[i, 0].astype(int)).max() <= 8
+
+
+def test_pictures_in_colour():
+    images = np.zeros((50, 3, 4, 4), np.uint8)
+    images[:, 0], images[25:, 2] = 200, 100
+    found = np.asarray(sheet(state(cloud(images=images))).convert("RGB"))
+    assert abs(found[0, 0].astype(int) - [200, 0, 0]).max() < 12
+    assert abs(found[16, 8].astype(int) - [200, 0, 100]).max() < 12
+
+
+def test_tensors_floats_and_missing_labels_will_do():
+    tensors = {name: torch.tensor(c, requires_grad=True) for name, c in CLOUDS.items()}
+    one = cloud(
+        clouds=tensors, labels=torch.tensor(LABELS), images=torch.tensor(IMAGES).float() / 255
+    )
+    assert html(one) == html(cloud())
+    gap = state(cloud(labels=np.where(LABELS == 1, 0, LABELS)))
+    assert points(gap["clouds"][0])[51].tolist() == [0, 0, 0], "a label without points"
+
+
+def test_points_that_all_lie_in_one_place():
+    packed = state(cloud(clouds={"one": np.ones((50, 3))}))
+    assert not points(packed["clouds"][0]).any()
+
+
+def test_a_single_cloud_and_a_single_point():
+    assert len(state(cloud(clouds={"PCA": CLOUDS["PCA"]}))["clouds"]) == 1
+    one = cloud(clouds={"PCA": np.ones((1, 3))}, labels=[3], images=IMAGES[:1])
+    assert state(one)["size"] == [5, 6]
+
+
+def test_the_same_input_makes_the_same_text_and_another_another():
+    assert html(cloud()) == html(cloud())
+    mark = r'data-aelib="([0-9a-f]{12})"'
+    names = {re.search(mark, html(cloud(alt=alt)))[1] for alt in (ALT, ALT + "!")}
+    assert len(names) == 2
+    for name in names:
+        assert html(cloud(alt=ALT)).count(name) in (0, 2), "the place, and the script that finds it"
+
+
+def test_it_stands_alone():
+    text = html(cloud())
+    outside = re.sub(r'xmlns(:xlink)?="http://www\.w3\.org/[\w/]+"', "", text)
+    assert not re.search(r"https?:|//[a-z]+\.[a-z]|\bimport\b|@import|url\((?!#)", outside)
+    assert not re.search(r"\bwindow\.\w+ *=[^=]|globalThis|document\.body\.append", text)
+    assert "id=" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert len(re.findall(r"</script>", text)) == 2, "no text ends a script early"
+    assert text.count('role="img"') == 1, "the still picture"
+
+
+def test_a_text_cannot_end_the_element_it_stands_in():
+    text = html(cloud(names=["</script><b>", "b", "c", "d"], alt=ALT + "</script><!-- <script>"))
+    assert len(re.findall(r"</script>", text)) == 2
+    assert "<!--" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert state(cloud(names=["</script>", "b", "c", "d"]))["names"][0] == "</script>"
+
+
+def test_what_a_terminal_shows():
+    assert repr(cloud()) == f"[PointCloud: {ALT}]"
+
+
+def test_two_thousand_digits_are_light():
+    """A page may weigh 1.5 MB over the wire, with a dozen other figures."""
+    digits = data.mnist().train
+    images, labels = digits.images[:2000], digits.labels[:2000]
+    flat = images.flatten(1).float()
+    clouds = {name: flat @ torch.randn(784, 3) for name in ("PCA", "t-SNE", "code")}
+    text = html(widgets.PointCloud(clouds, labels, images, alt=ALT))
+    assert len(gzip.compress(text.encode(), 6)) < 400_000
+
+
+def test_the_first_view_is_that_of_a_camera():
+    """Against a camera made of rotation matrices."""
+    yaw, pitch, distance = (widgets._VIEW[k] for k in ("yaw", "pitch", "distance"))
+    c, s = np.cos(yaw), np.sin(yaw)
+    about_y = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    c, s = np.cos(pitch), np.sin(pitch)
+    about_x = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    turned = CLOUDS["PCA"] / 3 @ (about_x @ about_y).T
+    seen, depth = widgets._seen(CLOUDS["PCA"] / 3)
+    np.testing.assert_allclose(depth, turned[:, 2], atol=1e-12)
+    scale = distance / (distance - turned[:, 2:])
+    np.testing.assert_allclose(seen, turned[:, :2] * scale, atol=1e-12)
+
+
+def test_a_widget_of_ones_own(tmp_path, monkeypatch):
+    """The base packs any state, and knows nothing of clouds."""
+    for name in ("page.js", "dial.js", "dial.css"):
+        (tmp_path / name).write_text("export default { render() {} };" if name == "dial.js" else "")
+    monkeypatch.setattr(widgets, "_STATIC", tmp_path)
+    dial = widgets.Widget("dial", {"value": 3}, plots.figure()[0], ALT)
+    assert state(dial) == {"value": 3, "alt": ALT}
+    assert "const widget = { render() {} };" in html(dial)
+
+
+def test_the_code_travels_with_the_package():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["aelib"]
+    kept = {path for pattern in patterns for path in (ROOT / "aelib").glob(pattern)}
+    assert kept >= set(STATIC.iterdir())
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_code_can_stand_in_a_page(path):
+    code = path.read_text("utf-8")
+    assert "</script" not in code
+    assert "<!--" not in code
+    if path.name != "page.js":
+        assert code.count("export default") == 1
+        assert "import " not in code
+        assert (STATIC / f"{path.stem}.css").exists()
+    node = shutil.which("node")
+    if node:  # every browser test runs the code as well; this says where a slip is
+        code = re.sub(r"\bwidget\.", "({}).", code)
+        check = [node, "--check", "--input-type=module"]
+        done = subprocess.run(check, input=code, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stderr
