@@ -5,16 +5,32 @@ faster than decoding, converting and collating image by image; chapter 03 measur
 """
 
 import gzip
+import hashlib
+import http.client
 import os
+import time
+import urllib.error
+import urllib.request
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ImageSet", "Split", "mnist", "shift"]
+__all__ = [
+    "ImageSet",
+    "Split",
+    "cartoon_faces",
+    "image_folder",
+    "large_faces",
+    "mnist",
+    "shift",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +40,7 @@ class Split:
     Attributes:
         images: ``uint8``, shape (N, C, H, W), values 0 to 255.
         labels: ``int64``, shape (N,).
+        attributes: what else is known of each image: by name, ``int64`` of shape (N,).
 
     Raises:
         ValueError: if the set is empty, or a shape or type is not as above.
@@ -31,6 +48,7 @@ class Split:
 
     images: Tensor
     labels: Tensor
+    attributes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.dim() != 4:
@@ -38,11 +56,12 @@ class Split:
                 "images must be uint8 of shape (N, C, H, W); got "
                 f"{self.images.dtype} of shape {tuple(self.images.shape)}"
             )
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise ValueError(
-                f"labels must be int64 of shape ({len(self.images)},), one an image; got "
-                f"{self.labels.dtype} of shape {tuple(self.labels.shape)}"
-            )
+        for name, numbers in {"labels": self.labels, **self.attributes}.items():
+            if numbers.dtype != torch.int64 or numbers.shape != self.images.shape[:1]:
+                raise ValueError(
+                    f"{name} must be int64 of shape ({len(self.images)},), one an image; got "
+                    f"{numbers.dtype} of shape {tuple(numbers.shape)}"
+                )
         if len(self.images) == 0:
             raise ValueError("the set is empty; at least one image is needed")
 
@@ -51,10 +70,10 @@ class Split:
 
     def __getitem__(self, index: int | slice | Tensor | list[int]) -> "Split":
         """The images at ``index`` as a set of its own; of one number, a set of one image."""
-        images, labels = self.images[index], self.labels[index]
-        if labels.dim() == 0:
-            images, labels = images[None], labels[None]
-        return Split(images, labels)
+        if self.labels[index].dim() == 0:
+            index = torch.as_tensor(index)[None]
+        attributes = {name: numbers[index] for name, numbers in self.attributes.items()}
+        return Split(self.images[index], self.labels[index], attributes)
 
     @property
     def pixels(self) -> Tensor:
@@ -87,7 +106,8 @@ class Split:
 
     def to(self, device: str | torch.device) -> "Split":
         """The same set on another device."""
-        return Split(self.images.to(device), self.labels.to(device))
+        attributes = {name: numbers.to(device) for name, numbers in self.attributes.items()}
+        return Split(self.images.to(device), self.labels.to(device), attributes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +121,7 @@ class ImageSet:
         classes: what each label means.
         source: who made it.
         licence: on which terms it may be used.
+        attribute_values: what the numbers of each attribute mean, if the images have attributes.
     """
 
     name: str
@@ -109,11 +130,16 @@ class ImageSet:
     classes: tuple[str, ...]
     source: str
     licence: str
+    attribute_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def hold_out(self, n: int = 10_000, seed: int = 0) -> tuple[Split, Split]:
-        """Cut a validation set of ``n`` random images off the training set.
+    def hold_out(self, n: int | None = None, seed: int = 0) -> tuple[Split, Split]:
+        """Cut a validation set of random images off the training set.
 
         Choices are made on it, so that the test set is opened once.
+
+        Args:
+            n: how many; by default a sixth of the training set, which is 10,000 digits of MNIST.
+            seed: of the random choice.
 
         Returns:
             The remaining training set, and the validation set.
@@ -121,6 +147,8 @@ class ImageSet:
         Raises:
             ValueError: if ``n`` does not leave at least one image on both sides.
         """
+        if n is None:
+            n = len(self.train) // 6
         if not 1 <= n < len(self.train):
             raise ValueError(f"hold out 1 to {len(self.train) - 1} images; got n={n}")
         generator = torch.Generator().manual_seed(seed)
@@ -173,6 +201,144 @@ def mnist(root: str | Path | None = None) -> ImageSet:
         classes=tuple("0123456789"),
         source="Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits",
         licence="CC BY-SA 3.0",
+    )
+
+
+def cartoon_faces(size: int = 64, root: str | Path | None = None) -> ImageSet:
+    """Cartoon faces in colour: 9,000 for training and 1,000 for testing, 3×64×64 or smaller.
+
+    Drawn by ``tools/make_faces.py`` in the DiceBear style *Lorelei*, a remix of "Lorelei" by Lisa
+    Wischofsky. How each face was drawn is known: its ``attributes`` are ``glasses`` (0 for none),
+    ``hair_colour``, ``skin``, ``background``, ``hair``, ``mouth``, ``eyes``, ``eyebrows``, ``nose``
+    and ``head``; ``attribute_values`` says what their numbers mean. They were drawn independently
+    of each other, glasses for half of the faces, the rest evenly. The labels are the ten colours of
+    hair.
+
+    In a copy of the course the file lies in ``data/cartoon_faces`` and no network is asked.
+    Elsewhere it is downloaded once, from the course's repository. Every time its SHA-256 is
+    checked; a damaged file is named and fetched again.
+
+    Args:
+        size: pixels along a side: 64 as drawn, or 32 or 16, where each pixel is the mean of a
+            square of 2×2 or 4×4 drawn ones, rounded.
+        root: folder that holds, or will hold, ``cartoon_faces``; by default as for :func:`mnist`.
+
+    Returns:
+        The set, on the CPU.
+
+    Raises:
+        ValueError: if the size is none of the three.
+        RuntimeError: if the file is missing or damaged and cannot be downloaded.
+    """
+    if not isinstance(size, int) or size not in (64, 32, 16):
+        raise ValueError(f"the faces come in size 64, 32 or 16; got {size!r}")
+    with np.load(_faces_file(root), allow_pickle=False) as file:
+        images, attributes, values = _faces(file, "images")
+    images = _box_means(images, 64 // size)
+    everything = Split(images, attributes["hair_colour"], attributes)
+    return ImageSet(
+        name="cartoon faces",
+        train=everything[:9000],
+        test=everything[9000:],
+        classes=values["hair_colour"],
+        source='DiceBear style "Lorelei", remix of "Lorelei" by Lisa Wischofsky',
+        licence="CC0 1.0",
+        attribute_values=values,
+    )
+
+
+def large_faces(root: str | Path | None = None) -> Split:
+    """The first twelve faces of the training set, drawn larger: 3×224×224.
+
+    Args:
+        root: as for :func:`cartoon_faces`.
+
+    Returns:
+        The faces with their labels and attributes, in the order of ``cartoon_faces().train``.
+
+    Raises:
+        RuntimeError: if the file is missing or damaged and cannot be downloaded.
+    """
+    with np.load(_faces_file(root), allow_pickle=False) as file:
+        images, attributes, _ = _faces(file, "large")
+    return Split(images.contiguous(), attributes["hair_colour"], attributes)
+
+
+def image_folder(path: str | Path, size: int = 32, test: float = 0.1, seed: int = 0) -> ImageSet:
+    """A reader's own pictures: every image file below a folder, as colour images of one size.
+
+    Each picture is turned as its EXIF data say, laid on white where it is transparent, cut to the
+    square in its middle, and resized with antialiasing. Hidden files and files of other kinds are
+    ignored. Those that cannot be read are left out, and one warning names them.
+
+    If pictures lie in sub-folders, the label of a picture is the sub-folder it lies in, as in
+    ``torchvision.datasets.ImageFolder``; otherwise all labels are 0. The order of files on the
+    disk does not matter: the same files give the same set.
+
+    Args:
+        path: the folder. It is read, never written.
+        size: pixels along a side of the square.
+        test: share of the pictures that is put aside as the test set, above 0 and below 1; at
+            least one picture, and at least one is left for training.
+        seed: of the random choice of the test set.
+
+    Returns:
+        The set, on the CPU, images of shape (N, 3, size, size).
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        NotADirectoryError: if it is no folder.
+        ValueError: if ``size`` or ``test`` is out of range, or fewer than two pictures can be read.
+    """
+    from tqdm.auto import tqdm
+
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"there is no folder {path}; this runs in {Path.cwd()}")
+    if not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file; give the folder of pictures, unpacked")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(f"size is a whole number of pixels, at least 1; got {size!r}")
+    if not 0 < test < 1:
+        raise ValueError(f"test is a share above 0 and below 1; got {test!r}")
+
+    files = _picture_files(path)
+    images = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
+    read, failed = [], []
+    for file in tqdm(files, desc=f"reading {path.name}", unit="file", leave=False, delay=2):
+        name = file.relative_to(path)
+        try:
+            picture = _picture(file, size)
+        except Exception as error:  # whatever a decoder raises on a broken file
+            failed.append(f"{name.as_posix()} ({str(error) or type(error).__name__})")
+            continue
+        images[len(read)] = torch.from_numpy(picture).permute(2, 0, 1)
+        read.append(name)
+    if failed:
+        named = ", ".join(failed[:10]) + (f" and {len(failed) - 10} more" if failed[10:] else "")
+        warnings.warn(
+            f"{len(failed)} of {len(files)} pictures in {path} could not be read and are left "
+            f"out: {named}",
+            stacklevel=2,
+        )
+    if len(read) < 2:
+        raise ValueError(
+            f"at least two pictures are needed, for training and test; of {len(files)} image "
+            f"files ({', '.join(sorted(_PICTURES))}) in {path}, {len(read)} could be read"
+        )
+
+    folders = [name.parts[0] if len(name.parts) > 1 else "." for name in read]
+    classes = sorted(set(folders))
+    labels = torch.tensor([classes.index(folder) for folder in folders])
+    order = torch.randperm(len(read), generator=torch.Generator().manual_seed(seed))
+    n = min(max(round(test * len(read)), 1), len(read) - 1)
+    return ImageSet(
+        name=path.resolve().name,
+        train=Split(images[order[n:]], labels[order[n:]]),
+        test=Split(images[order[:n]], labels[order[:n]]),
+        classes=tuple(classes) if classes != ["."] else (path.resolve().name,),
+        source=str(path),
+        licence="that of its pictures",
     )
 
 
@@ -238,3 +404,111 @@ def _mend(archive: Path, md5: str) -> None:
         partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}.partial")
         partial.write_bytes(gzip.decompress(archive.read_bytes()))
         partial.replace(unpacked)
+
+
+# Where the course's own data are fetched from if they are not there; see _config.yml.
+_REPOSITORY = "https://raw.githubusercontent.com/autoencoder-course/autoencoders/main"
+_FACES_SHA256 = "c7df64fdcc6d36a4d9fbe6080477db691eefa91daf08767b148a85468369b262"
+_ATTEMPTS, _PAUSE, _TIMEOUT = 3, 2.0, 30.0  # of a download; seconds
+
+
+def _faces_file(root: str | Path | None) -> Path:
+    """The file of the cartoon faces, whole, downloaded if need be."""
+    folder = Path(root).expanduser() if root is not None else _data_folder()
+    path = folder / "cartoon_faces" / "faces.npz"
+    state = "missing"
+    if path.exists():
+        if hashlib.sha256(path.read_bytes()).hexdigest() == _FACES_SHA256:
+            return path
+        state = "damaged"
+        warnings.warn(f"{path} is damaged or incomplete; fetching it again", stacklevel=3)
+    url = f"{_REPOSITORY}/data/cartoon_faces/faces.npz"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(url, path, _FACES_SHA256)
+    except (OSError, http.client.HTTPException) as error:
+        raise RuntimeError(
+            f"The cartoon faces could not be read: {path} is {state}, and {url} could not be "
+            f"downloaded ({error or type(error).__name__}). Check the network and run this again, "
+            "or copy the course's data/cartoon_faces/faces.npz there; in a copy of the course, "
+            "`git checkout -- data/cartoon_faces` brings it back."
+        ) from error
+    return path
+
+
+def _fetch(url: str, path: Path, sha256: str) -> None:
+    """Download a file, trying again if that may help; it gets its name when it is whole."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+                content = answer.read()
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise OSError(f"{len(content)} bytes came that are not the file, by its SHA-256")
+            break
+        except (OSError, http.client.HTTPException) as error:
+            refused = isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500
+            if attempt == _ATTEMPTS or (refused and error.code not in (408, 429)):
+                raise
+            time.sleep(_PAUSE * attempt)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _faces(
+    file: Mapping[str, NDArray], member: str
+) -> tuple[Tensor, dict[str, Tensor], dict[str, tuple[str, ...]]]:
+    """Images (N, 3, H, W) of one member of the file, their attributes, and what these mean."""
+    images = torch.from_numpy(file[member]).permute(0, 3, 1, 2)
+    names = file["names"].tolist()
+    columns = torch.from_numpy(file["attributes"]).long()[: len(images)].T.contiguous()
+    values = {name: tuple(file[f"values_{name}"].tolist()) for name in names}
+    return images, dict(zip(names, columns, strict=True)), values
+
+
+def _box_means(images: Tensor, factor: int) -> Tensor:
+    """``uint8`` images whose pixels are means over squares of the given ones, halves rounded up."""
+    images = images.contiguous()
+    if factor == 1:
+        return images
+    n, c, h, w = images.shape
+    total = torch.full((n, c, h // factor, w // factor), factor**2 // 2, dtype=torch.int16)
+    for i in range(factor):
+        for j in range(factor):
+            total += images[:, :, i::factor, j::factor]
+    return total.div_(factor**2, rounding_mode="floor").to(torch.uint8)
+
+
+_PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+def _picture_files(folder: Path) -> list[Path]:
+    """Image files below a folder, in an order that does not depend on the disk."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        found += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in _PICTURES
+        ]
+    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+
+
+def _picture(file: Path, size: int) -> NDArray[np.uint8]:
+    """One picture as (size, size, 3), whatever it was before."""
+    from PIL import Image, ImageOps
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # large pictures are welcome, odd EXIF data too
+        with Image.open(file) as opened:
+            opened.draft(None, (3 * size, 3 * size))  # a JPEG is decoded no larger than needed
+            image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):  # 16 bits a pixel
+            levels = np.asarray(image).astype(np.int64).clip(0, 65535)
+            image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
+        return np.array(image)

@@ -126,14 +126,15 @@ def image_grid(
     titles: Sequence[str] | None = None,
     limits: tuple[float, float] | None = (0.0, 1.0),
 ) -> Figure:
-    """Rows of grey images.
+    """Rows of images, grey or in colour.
 
     Args:
-        rows: one tensor a row, shape (N, 1, H, W) or (N, H, W); rows may differ in N. ``uint8``
-            is divided by 255.
+        rows: one tensor a row, shape (N, 1, H, W) or (N, H, W) for grey and (N, 3, H, W) for
+            red, green and blue; rows may differ in N. ``uint8`` is divided by 255.
         labels: one text a row, written to its left.
         titles: one text a column, written above it.
-        limits: values drawn black and white; ``None`` scales each image by its own extremes.
+        limits: values drawn as the darkest and the brightest; ``None`` scales each image by its
+            own extremes.
 
     Returns:
         The figure.
@@ -142,9 +143,9 @@ def image_grid(
         ValueError: if there is nothing to draw, shapes do not fit, or texts are too few or many.
     """
     pictures = [_pictures(row) for row in rows]
-    if not pictures or len({p.shape[1:] for p in pictures}) != 1:
+    if not pictures or len({p.shape[1:3] for p in pictures}) != 1:
         raise ValueError("image_grid needs at least one row, and images of one size")
-    height, width = pictures[0].shape[1:]
+    height, width = pictures[0].shape[1:3]
     columns, gap = max(map(len, pictures)), max(1, height // 14)
     for name, texts, count in (("labels", labels, len(rows)), ("titles", titles, columns)):
         if texts is not None and len(texts) != count:
@@ -154,10 +155,10 @@ def image_grid(
     for r, row in enumerate(pictures):
         for c, picture in enumerate(row):
             low, high = limits or (picture.min(), picture.max())
-            grey = np.clip((picture - low) / max(high - low, 1e-12), 0, 1)
+            bright = np.clip((picture - low) / max(high - low, 1e-12), 0, 1)
             top, left = r * (height + gap), c * (width + gap)
-            area = (slice(top, top + height), slice(left, left + width))
-            canvas[area] = np.dstack([grey, grey, grey, np.ones_like(grey)])
+            canvas[top : top + height, left : left + width, :3] = bright  # grey: thrice the same
+            canvas[top : top + height, left : left + width, 3] = 1
 
     inches = 5.4 if labels else 6.6
     tall = inches * canvas.shape[0] / canvas.shape[1]
@@ -181,7 +182,7 @@ def reconstructions(
     """Images above their reconstructions.
 
     Args:
-        images: shape (N, 1, H, W) or (N, H, W).
+        images: shape (N, 1, H, W) or (N, H, W), or in colour (N, 3, H, W).
         reconstructions: the same shape; values outside [0, 1] are drawn as 0 or 1.
         labels: names of the two rows.
 
@@ -254,7 +255,7 @@ def decoder_grid(model: nn.Module, extent: Sequence[float], n: int = 15) -> Figu
     """What the decoder makes of a regular grid of 2-D codes.
 
     Args:
-        model: has ``decode`` from (N, 2) to (N, 1, H, W).
+        model: has ``decode`` from (N, 2) to (N, 1, H, W), or (N, 3, H, W) in colour.
         extent: left, right, bottom, top of the grid, in units of the code.
         n: codes along each side, at least 2.
 
@@ -272,10 +273,11 @@ def decoder_grid(model: nn.Module, extent: Sequence[float], n: int = 15) -> Figu
     x, y = torch.linspace(left, right, n), torch.linspace(top, bottom, n)
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
     images = _pictures(predict(model.decode, grid.flatten(0, 1)))
-    h, w = images.shape[1:]
-    sheet = images.reshape(n, n, h, w).swapaxes(1, 2).reshape(n * h, n * w)
+    h, w, c = images.shape[1:]
+    sheet = images.reshape(n, n, h, w, c).swapaxes(1, 2).reshape(n * h, n * w, c)
     fig, ax = figure(width=5.6, height=5.6 * h / w)
     place = {"extent": tuple(extent), "aspect": "auto", "interpolation": "none"}
+    sheet = sheet[..., 0] if c == 1 else np.clip(sheet, 0, 1)
     ax.imshow(sheet, cmap="gray", vmin=0, vmax=1, **place)
     ax.set(xlabel="$z_1$", ylabel="$z_2$")
     return fig
@@ -307,15 +309,16 @@ def history(history: History) -> Figure:
 
 
 def _pictures(images: Tensor) -> NDArray[np.float64]:
-    """(N, 1, H, W) or (N, H, W) of any type to (N, H, W) of floats."""
+    """Images of any type to floats of shape (N, H, W, 1), grey, or (N, H, W, 3), in colour."""
     array = torch.as_tensor(images).detach().cpu()
-    if array.dim() == 4 and array.shape[1] == 1:
-        array = array.squeeze(1)
-    if array.dim() != 3 or 0 in array.shape:
+    if array.dim() == 3:
+        array = array[:, None]
+    if array.dim() != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise ValueError(
-            f"grey images are of shape (N, 1, H, W) or (N, H, W); got {tuple(array.shape)}"
+            "grey images are of shape (N, 1, H, W) or (N, H, W), colour images (N, 3, H, W), "
+            f"N > 0; got {tuple(torch.as_tensor(images).shape)}"
         )
-    values = array.double().numpy()
+    values = array.permute(0, 2, 3, 1).double().numpy()
     return values / 255 if array.dtype == torch.uint8 else values
 
 
@@ -332,6 +335,7 @@ def _svg(figure: Figure, alt: str) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _smaller_png, svg)
+    svg = re.sub(r'(<image [^>]*?width="(\d+)"[^>]*?) style="image-rendering[^"]*"', _smooth, svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     prefix = "f" + hashlib.sha256((svg + alt).encode()).hexdigest()[:8]
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
@@ -343,6 +347,11 @@ def _svg(figure: Figure, alt: str) -> str:
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
     )
     return re.sub(r"^<svg[^>]*>", opening, svg).rstrip()
+
+
+def _smooth(image: re.Match[str]) -> str:
+    """Pixels are enlarged as squares; a bitmap as wide as the page is scaled smoothly instead."""
+    return image[1] if int(image[2]) > 440 else image[0]
 
 
 def _smaller_png(base64_png: re.Match[str]) -> str:

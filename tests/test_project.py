@@ -173,6 +173,9 @@ def test_the_address_is_where_it_must_be():
     for name in ("README.md", "CITATION.cff", "pyproject.toml"):
         assert here.url in read(name)
         assert here.pages in read(name)
+    library = read("aelib/data.py")  # which fetches the faces where the course's data are not there
+    raw = f"https://raw.githubusercontent.com/{here.owner}/{here.name}/{here.branch}"
+    assert library.count("https://") == library.count(f'"{raw}"') == 1
     for path in [*ROOT.glob("notebooks/*.ipynb"), ROOT / "tools" / "chapter_template.ipynb"]:
         cells = ["".join(c["source"]) for c in json.loads(path.read_text("utf-8"))["cells"]]
         assert cells.count(repository.SETUP_CELL) == 1, path.name
@@ -300,6 +303,7 @@ def test_licences():
     assert "Section 8 -- Interpretation." in read("LICENSE-CONTENT")
     assert project()["license"] == "MIT"
     assert "CC BY-SA 3.0" in read("data/README.md")
+    assert "CC0 1.0" in read("data/README.md")
     for name in ("LICENSE", "LICENSE-CONTENT", "data/README.md"):
         assert f"({name})" in read("README.md")
 

@@ -129,6 +129,8 @@ CASES = {
         (lambda: data.Split(BYTES, LABELS[:3]), ValueError, r"\(4,\).*\(3,\)"),
         (lambda: data.Split(BYTES, LABELS.float()), ValueError, "int64.*float32"),
         (lambda: data.Split(BYTES[:0], LABELS[:0]), ValueError, "empty"),
+        (lambda: data.Split(BYTES, LABELS, {"hair": LABELS[:3]}), ValueError, r"hair.*\(3,\)"),
+        (lambda: data.Split(BYTES, LABELS, {"hair": LABELS > 0}), ValueError, "hair.*bool"),
         (lambda: SPLIT[4], IndexError, "4"),
         (lambda: SPLIT[[0, 9]], IndexError, "9"),
         (lambda: SPLIT[4:], ValueError, "empty"),
@@ -145,6 +147,23 @@ CASES = {
     "data.ImageSet.hold_out": [
         (lambda: IMAGES.hold_out(0), ValueError, "1 to 3.*n=0"),
         (lambda: IMAGES.hold_out(4), ValueError, "1 to 3.*n=4"),
+    ],
+    "data.cartoon_faces": [  # files and the network: see test_faces.py
+        (lambda: data.cartoon_faces(28), ValueError, "64, 32 or 16.*28"),
+        (lambda: data.cartoon_faces(32.0), ValueError, "64, 32 or 16.*32.0"),
+        (lambda: data.cartoon_faces("64"), ValueError, "64, 32 or 16.*'64'"),
+        (lambda: data.cartoon_faces(root=3), TypeError, "int"),
+    ],
+    "data.large_faces": [(lambda: data.large_faces(3), TypeError, "int")],
+    "data.image_folder": [  # pictures: see test_image_folder.py
+        (lambda: data.image_folder("/no/such/folder"), FileNotFoundError, "no folder /no/such"),
+        (lambda: data.image_folder(__file__), NotADirectoryError, "is a file.*unpacked"),
+        (lambda: data.image_folder(".", size=0), ValueError, "size.*at least 1.*0"),
+        (lambda: data.image_folder(".", size=32.0), ValueError, "size.*32.0"),
+        (lambda: data.image_folder(".", size=True), ValueError, "size.*True"),
+        (lambda: data.image_folder(".", test=0), ValueError, "test.*above 0.*0"),
+        (lambda: data.image_folder(".", test=1), ValueError, "test.*below 1.*1"),
+        (lambda: data.image_folder(None), TypeError, "NoneType"),
     ],
     "data.mnist": [(lambda: data.mnist(3), TypeError, "int")],  # files: see test_data.py
     "data.shift": [
@@ -351,8 +370,13 @@ CASES = {
     "plots.image_grid": [
         (lambda: plots.image_grid([]), ValueError, "at least one row"),
         (lambda: plots.image_grid([X[0, 0]]), ValueError, r"\(N, H, W\).*\(3, 3\)"),
-        (lambda: plots.image_grid([torch.rand(2, 3, 4, 4)]), ValueError, r"\(2, 3, 4, 4\)"),
-        (lambda: plots.image_grid([X[:0]]), ValueError, r"\(0, 3, 3\)"),
+        (
+            lambda: plots.image_grid([torch.rand(2, 2, 4, 4)]),
+            ValueError,
+            r"colour images \(N, 3, H, W\).*\(2, 2, 4, 4\)",
+        ),
+        (lambda: plots.image_grid([torch.rand(2, 4, 4, 3)]), ValueError, r"\(2, 4, 4, 3\)"),
+        (lambda: plots.image_grid([X[:0]]), ValueError, r"N > 0.*\(0, 1, 3, 3\)"),
         (lambda: plots.image_grid([X, torch.rand(2, 4, 4)]), ValueError, "one size"),
         (lambda: plots.image_grid([X], labels=["a", "b"]), ValueError, "1 labels.*2"),
         (lambda: plots.image_grid([X], titles=["a"]), ValueError, "4 titles.*1"),

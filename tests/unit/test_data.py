@@ -101,11 +101,16 @@ def mirror(monkeypatch, server):
 def small(n=6, seed=0):
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (n, 1, 4, 3), dtype=torch.uint8, generator=generator)
-    return data.Split(images, torch.arange(n) % 3)
+    return data.Split(images, torch.arange(n) % 3, {"number": torch.arange(n)})
 
 
 def same(a, b):
-    return torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels)
+    return (
+        torch.equal(a.images, b.images)
+        and torch.equal(a.labels, b.labels)
+        and list(a.attributes) == list(b.attributes)
+        and all(torch.equal(a.attributes[name], b.attributes[name]) for name in a.attributes)
+    )
 
 
 # ---------------------------------------------------------------------------------------- MNIST
@@ -261,12 +266,13 @@ indices = st.one_of(
 
 
 @given(indices)
-def test_indexing_a_split_is_indexing_both(index):
+def test_indexing_a_split_is_indexing_all_of_it(index):
     split = small()
     chosen = split[index]
     rows = [index] if isinstance(index, int) else index
     expected = range(6)[rows] if isinstance(rows, slice) else [range(6)[i] for i in rows]
     assert chosen.labels.tolist() == [split.labels[i].item() for i in expected]
+    assert chosen.attributes["number"].tolist() == list(expected)
     assert all(
         torch.equal(a, split.images[i]) for a, i in zip(chosen.images, expected, strict=True)
     )
@@ -322,9 +328,23 @@ def test_of_keeps_one_label_in_order():
     assert same(split.of(2), split[[2, 5, 8]])
 
 
-def test_to_moves_both():
+def test_to_moves_all_of_it():
     moved = small().to("meta")
-    assert moved.images.device.type == moved.labels.device.type == "meta"
+    parts = [moved.images, moved.labels, moved.attributes["number"]]
+    assert [part.device.type for part in parts] == ["meta"] * 3
+
+
+def test_attributes_are_carried_along():
+    split = small(60)
+    for chosen in (split.sample(20, seed=1), split.of(2), split[split.labels > 0]):
+        numbers = chosen.attributes["number"]
+        assert torch.equal(chosen.images, split.images[numbers])
+        assert torch.equal(chosen.labels, numbers % 3)
+    train, validation = data.ImageSet("x", split, split, (), "nobody", "CC0").hold_out(10)
+    numbers = torch.cat([train.attributes["number"], validation.attributes["number"]])
+    assert sorted(numbers.tolist()) == list(range(60))
+    assert torch.equal(validation.images, split.images[validation.attributes["number"]])
+    assert dict(data.Split(split.images, split.labels).attributes) == {}
 
 
 def test_hold_out_parts_the_training_set_and_spares_the_test_set():
@@ -338,6 +358,11 @@ def test_hold_out_parts_the_training_set_and_spares_the_test_set():
     assert same(validation, again[1])
     assert not torch.equal(images.hold_out(20, seed=2)[1].labels, validation.labels)
     assert len(images.train) == 50
+    assert [len(part) for part in images.hold_out()] == [42, 8]  # a sixth, as 10,000 of MNIST
+
+
+def test_a_sixth_of_mnist_is_held_out_by_default(digits):
+    assert [len(part) for part in digits.hold_out()] == [50_000, 10_000]
 
 
 # ---------------------------------------------------------------------------------------- shift

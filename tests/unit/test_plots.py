@@ -140,6 +140,38 @@ def test_images_survive_the_way_into_the_page(shown):
         assert np.abs(image.astype(float) - 255 * value.item()).min() <= 1
 
 
+def embedded(svg):
+    """The bitmap of a figure as (H, W, 4), and its size in bytes."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    (png,) = re.findall(r"data:image/png;base64,([^\"]+)", svg)
+    content = base64.b64decode(png)
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA")).astype(int), len(content)
+
+
+def test_faces_keep_their_colours_on_the_way_into_the_page_and_stay_small(shown):
+    """No pixel is far off, and flat parts hardly at all."""
+    from aelib import data
+
+    rows = list(data.large_faces().images.split(6))
+    figure = plots.image_grid(rows)
+    wanted = np.round(255 * figure.axes[0].images[0].get_array()).astype(int)
+    got, size = embedded(shown(figure).svg)
+    assert size < 60_000
+    assert np.array_equal(got[..., 3], wanted[..., 3])  # nothing between the faces
+    off = np.abs(got - wanted)[wanted[..., 3] == 255].max(1)
+    assert off.mean() < 5
+    assert (off <= 16).mean() > 0.97
+
+
+def test_small_pictures_keep_their_pixels_and_large_ones_are_scaled_smoothly(shown):
+    assert "image-rendering:pixelated" in shown(plots.image_grid([torch.rand(10, 28, 28)])).svg
+    assert "image-rendering" not in shown(plots.image_grid([torch.rand(2, 3, 224, 224)])).svg
+
+
 # --------------------------------------------------------------------------------------- figures
 def test_figure_gives_axes_and_its_size():
     figure, axes = plots.figure(2, 3, width=5, height=4, sharex=True)
@@ -183,12 +215,31 @@ def test_image_grid_places_every_image():
     assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
 
 
+def test_image_grid_shows_colours_and_grey_side_by_side():
+    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1).expand(2, 3, 5, 4)
+    canvas = plots.image_grid([red, torch.full((1, 1, 5, 4), 0.5)]).axes[0].images[0].get_array()
+    shown = canvas[canvas[..., 3] > 0][:, :3]
+    assert len(shown) == 3 * 20
+    assert (shown == [1, 0, 0]).all(1).sum() == 40
+    assert (shown == 0.5).all(1).sum() == 20
+    pixels = torch.randint(0, 256, (1, 3, 6, 5), dtype=torch.uint8)
+    drawn = plots.image_grid([pixels]).axes[0].images[0].get_array()[..., :3]
+    np.testing.assert_allclose(drawn, pixels[0].permute(1, 2, 0) / 255)
+
+
 def test_image_grid_clips_and_scales():
     extremes = torch.tensor([[[-1.0, 0.25], [0.5, 2.0]]])
     clipped = plots.image_grid([extremes]).axes[0].images[0].get_array()[..., 0]
     np.testing.assert_allclose(clipped, [[0, 0.25], [0.5, 1]])
     scaled = plots.image_grid([extremes], limits=None).axes[0].images[0].get_array()[..., 0]
     np.testing.assert_allclose(scaled, [[0, 1.25 / 3], [0.5, 1]])
+
+
+def test_a_coloured_image_is_scaled_as_a_whole():
+    """Its own extremes are those of all three colours, so that hues stay."""
+    image = torch.tensor([-1.0, 0.0, 3.0]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    scaled = plots.image_grid([image], limits=None).axes[0].images[0].get_array()[0, 0, :3]
+    np.testing.assert_allclose(scaled, [0, 0.25, 1])
 
 
 def test_images_with_gradients_are_drawn():
@@ -234,6 +285,20 @@ def test_decoder_grid_grows_to_the_right_and_upwards():
     np.testing.assert_allclose(sheet, [[0.01, 0.21], [0.0, 0.2]], atol=1e-6)
     assert figure.axes[0].get_xlim() == (0, 2)
     assert figure.axes[0].get_ylim() == (0, 1)
+
+
+def test_decoder_grid_in_colour():
+    class Painter:
+        def decode(self, z):
+            colours = torch.stack([z[:, 0], z[:, 1], 2 * z[:, 0]], 1)
+            return colours.view(-1, 3, 1, 1).expand(-1, 3, 2, 2)
+
+    sheet = np.asarray(
+        plots.decoder_grid(Painter(), (0, 1, 0, 1), n=2).axes[0].images[0].get_array()
+    )
+    assert sheet.shape == (4, 4, 3)
+    np.testing.assert_allclose(sheet[0, 0], [0, 1, 0])
+    np.testing.assert_allclose(sheet[-1, -1], [1, 0, 1])  # above 1 is drawn as 1
 
 
 def test_decoder_grid_leaves_the_model_as_it_was():
