@@ -2,6 +2,7 @@
 
 Each takes images of shape (N, ...) and returns new ones of the same shape, type and device. All
 randomness comes from ``generator``, so that test noise can have a seed that training never sees.
+:func:`hole` also says where the image is still known.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["gaussian", "masking", "salt_and_pepper"]
+__all__ = ["gaussian", "hole", "masking", "salt_and_pepper"]
 
 
 def gaussian(x: Tensor, sigma: float | Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -80,6 +81,47 @@ def salt_and_pepper(
     _amount(x, part, 1)
     u = torch.rand(x.shape, generator=generator).to(x)
     return torch.where(u < part, (u < part / 2).to(x), x)
+
+
+def hole(
+    x: Tensor, size: int, fill: float = 0.5, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Cut one square out of every image, each at a random place: the task of inpainting.
+
+    Args:
+        x: images, shape (N, C, H, W), floating-point.
+        size: side of the square in pixels, from 1 to the smaller of H and W; all of it lies inside
+            the image, and every place is equally likely.
+        fill: the value that is put there, in all channels.
+        generator: source of the random numbers, on the CPU; torch's global one by default.
+
+    Returns:
+        The spoilt images, the same shape; and which pixels are known, ``bool`` of shape
+        (N, 1, H, W), true outside the square.
+
+    Raises:
+        TypeError: if ``x`` is no floating-point tensor.
+        ValueError: if ``x`` is not four-dimensional, or the square does not fit.
+    """
+    _square(x, size)
+    n, _, h, w = x.shape
+    top = torch.randint(0, h - size + 1, (n, 1), generator=generator)
+    left = torch.randint(0, w - size + 1, (n, 1), generator=generator)
+    rows, columns = torch.arange(h) - top, torch.arange(w) - left  # (N, H) and (N, W)
+    rows, columns = (rows >= 0) & (rows < size), (columns >= 0) & (columns < size)
+    known = ~(rows[:, None, :, None] & columns[:, None, None, :]).to(x.device)
+    return torch.where(known, x, fill), known
+
+
+def _square(x: Tensor, size: int) -> None:
+    _amount(x, 0, 1)
+    if x.dim() != 4:
+        raise ValueError(f"a hole is cut into images (N, C, H, W); got {tuple(x.shape)}")
+    most = min(x.shape[2:])
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= most:
+        raise ValueError(
+            f"the side of the hole must be a whole number from 1 to {most}; got {size!r}"
+        )
 
 
 def _amount(x: Tensor, amount: float | Tensor, most: float) -> None:

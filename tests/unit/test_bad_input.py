@@ -430,6 +430,13 @@ CASES = {
     "losses.kl_between_normals": bad_normals(losses.kl_between_normals, 4),
     # ------------------------------------------------------------------------------ corruption
     "corruption.gaussian": bad_amounts(corruption.gaussian),
+    "corruption.hole": [
+        (lambda: corruption.hole(BYTES, 2), TypeError, "uint8.*255"),
+        (lambda: corruption.hole(X.flatten(1), 2), ValueError, r"\(N, C, H, W\); got \(4, 9\)"),
+        (lambda: corruption.hole(X, 0), ValueError, "from 1 to 3; got 0"),
+        (lambda: corruption.hole(X, 4), ValueError, "from 1 to 3; got 4"),
+        (lambda: corruption.hole(X, 1.5), ValueError, "whole number"),
+    ],
     "corruption.masking": bad_amounts(corruption.masking) + too_much(corruption.masking),
     "corruption.salt_and_pepper": bad_amounts(corruption.salt_and_pepper)
     + too_much(corruption.salt_and_pepper),

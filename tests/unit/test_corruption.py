@@ -89,3 +89,34 @@ def test_neighbours_are_spoilt_independently():
     lost = (corruption.masking(GREY, 0.5, seeded(0)) == 0).float()
     for a, b in ((lost[..., :-1], lost[..., 1:]), (lost[..., :-1, :], lost[..., 1:, :])):
         assert abs((a * b).mean() - 0.25) < 0.01
+
+
+@pytest.mark.parametrize("size", [1, 7, 20])
+def test_a_hole_is_one_square_and_nothing_else_changes(size):
+    x = torch.rand(50, 3, 20, 24, generator=seeded(3))
+    spoilt, known = corruption.hole(x, size, 2.0, seeded(0))
+    assert known.shape == (50, 1, 20, 24) and known.dtype == torch.bool
+    assert torch.equal(spoilt != x, ~known.expand_as(x)) and (spoilt[spoilt != x] == 2).all()
+    for lost in ~known[:, 0]:
+        rows, columns = lost.any(1).nonzero()[:, 0], lost.any(0).nonzero()[:, 0]
+        assert len(rows) == rows[-1] - rows[0] + 1 == size
+        assert len(columns) == columns[-1] - columns[0] + 1 == size
+        assert lost.sum() == size * size, "a full square, not a frame"
+
+
+def test_every_place_is_equally_likely():
+    known = corruption.hole(torch.zeros(20_000, 1, 6, 5), 3, generator=seeded(0))[1]
+    at = (~known[:, 0]).flatten(1).float().argmax(1)  # the upper left corner
+    counts = torch.bincount(at, minlength=30).view(6, 5)
+    assert (counts[:4, :3] > 0).all() and counts.sum() == counts[:4, :3].sum()
+    assert (counts[:4, :3] / 20_000 - 1 / 12).abs().max() < 0.01
+
+
+def test_the_generator_places_the_hole():
+    first = corruption.hole(GREY, 8, generator=seeded(1))[0]
+    state = torch.get_rng_state()
+    assert torch.equal(corruption.hole(GREY, 8, generator=seeded(1))[0], first)
+    assert torch.equal(torch.get_rng_state(), state), "a generator leaves the global one alone"
+    assert not torch.equal(corruption.hole(GREY, 8, generator=seeded(2))[0], first)
+    torch.manual_seed(1)
+    assert torch.equal(corruption.hole(GREY, 8)[0], first)
