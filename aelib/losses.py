@@ -1,6 +1,7 @@
-"""Reconstruction losses and KL divergences. Each returns one number an image: a sum, not a mean.
+"""Losses: of reconstruction, of a game, and KL divergences. Each returns one number an image.
 
-Chapter 04 derives the reconstruction losses, chapter 09 the others. Average the result over the
+Chapter 04 derives the reconstruction losses, which are sums over pixels and no means; chapter 08
+the two of a game, chapter 09 the others. Average the result over the
 batch to get an objective::
 
     losses.squared_error(model(x), x).mean()
@@ -18,7 +19,9 @@ from torch.nn import functional
 __all__ = [
     "cross_entropy",
     "cross_entropy_from_logits",
+    "discriminator_loss",
     "gaussian_nll",
+    "generator_loss",
     "kl_between_normals",
     "kl_to_standard_normal",
     "squared_error",
@@ -120,6 +123,47 @@ def gaussian_nll(reconstruction: Tensor, target: Tensor, variance: float | Tenso
     return 0.5 * (error + (2 * math.pi * variance).log()).flatten(1).sum(1)
 
 
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """What a discriminator pays for a true and a made sample: −log D(real) − log(1 − D(fake)).
+
+    Goodfellow et al., *Generative Adversarial Nets* (2014), with D = σ(logit); from logits, so that
+    it stays exact where the sigmoid would round to 0 or 1. Chapter 08 writes it out.
+
+    Args:
+        real: logits that the discriminator gives to true samples, shape (N,), any real values.
+        fake: logits that it gives to made ones, the same shape.
+
+    Returns:
+        Shape (N,), in nats, above 0; 2 log 2 = 1.386 for one that always answers D = ½.
+
+    Raises:
+        TypeError: if one is no floating-point tensor.
+        ValueError: if the shapes differ, or one is not (N,).
+    """
+    _same_logits(real, fake)
+    return functional.softplus(-real) + functional.softplus(fake)
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """What a generator pays for being found out: −log D(fake), the non-saturating loss.
+
+    Goodfellow et al. (2014), section 3. Chapter 08 writes it out, and measures what goes wrong with
+    the other one, log(1 − D(fake)).
+
+    Args:
+        fake: logits that the discriminator gives to made samples, shape (N,), any real values.
+
+    Returns:
+        Shape (N,), in nats, above 0; log 2 = 0.693 where D = ½.
+
+    Raises:
+        TypeError: if it is no floating-point tensor.
+        ValueError: if the shape is not (N,).
+    """
+    _same_logits(fake)
+    return functional.softplus(-fake)
+
+
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence from each Gaussian with independent numbers to the standard normal prior.
 
@@ -178,6 +222,19 @@ def _same_codes(*tensors: Tensor) -> None:
             "means and log-variances must all have one shape (N, k); got "
             + " and ".join(map(str, dict.fromkeys(shapes)))
         )
+
+
+def _same_logits(*logits: Tensor) -> None:
+    for values in logits:
+        if not isinstance(values, Tensor) or not values.is_floating_point():
+            got = values.dtype if isinstance(values, Tensor) else type(values).__name__
+            raise TypeError(f"logits are floating-point tensors; got {got}")
+        if values.dim() != 1 or values.shape != logits[0].shape:
+            raise ValueError(
+                "logits must all have one shape (N,), one a sample; got "
+                + " and ".join(str(tuple(v.shape)) for v in logits)
+                + ". A last dimension of 1 goes away by .squeeze(1)."
+            )
 
 
 def _positive_variance(variance: float | Tensor) -> None:

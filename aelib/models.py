@@ -7,6 +7,7 @@ of shape (N, C, H, W), or (N, ...) in general, and give back the same shape.
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 __all__ = [
     "PCA",
     "VAE",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "LinearAutoencoder",
     "LogisticPCA",
@@ -121,6 +123,48 @@ class LogisticPCA(Autoencoder):
 
     def __init__(self, code: int, shape: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__(hidden=(), code=code, shape=shape, output=nn.Sigmoid)
+
+
+class AdversarialAutoencoder(Autoencoder):
+    """An autoencoder, and a discriminator that reads its codes. Chapter 08 writes it out.
+
+    Makhzani, Shlens, Jaitly, Goodfellow & Frey, *Adversarial Autoencoders* (2015). Trained by three
+    players: encoder and decoder reconstruct; the discriminator learns to tell codes from draws of a
+    prior; the encoder learns to fool it.
+
+    Args:
+        hidden: widths of the encoder's hidden layers; the decoder has them reversed.
+        code: numbers in the code.
+        critic: widths of the discriminator's hidden layers.
+        labels: how many numbers of a label the discriminator sees beside the code; 0 for none.
+        activation: makes the module between two linear layers.
+        options: passed on to :class:`Autoencoder`: ``shape`` and ``output``.
+
+    Raises:
+        ValueError: if a width is not a positive whole number, or ``labels`` not one of at least 0.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (1000, 1000),
+        code: int = 2,
+        critic: Sequence[int] = (1000, 1000),
+        labels: int = 0,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+        **options: Any,
+    ) -> None:
+        if not isinstance(labels, int) or labels < 0:
+            raise ValueError(f"labels must be a whole number, at least 0; got {labels!r}")
+        super().__init__(hidden, code, activation=activation, **options)
+        self.discriminator = mlp((code + labels, *critic, 1), activation)
+
+    def discriminate(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Codes (N, code), and their labels (N, labels) if it takes any, to logits (N,).
+
+        A logit above 0 says that z was drawn from the prior, one below that an encoder made it.
+        """
+        seen = z if y is None else torch.cat([z, y], dim=1)
+        return self.discriminator(seen).squeeze(1)
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:

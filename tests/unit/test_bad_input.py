@@ -22,6 +22,7 @@ SPLIT = data.Split(BYTES, LABELS)
 IMAGES = data.ImageSet("x", SPLIT, SPLIT, tuple("0123"), "nobody", "CC0")
 NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 VAE = models.VAE(hidden=(4,), code=2, shape=(1, 3, 3))
+AAE = models.AdversarialAutoencoder((4,), 2, (4,), labels=3, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
@@ -99,6 +100,15 @@ def bad_normals(kl, count):
     ]
 
 
+def bad_logits(loss):
+    return [
+        (lambda: loss(X[:, 0, 0]), ValueError, r"\(4, 3\).*squeeze"),
+        (lambda: loss(LABELS), TypeError, "int64"),
+        (lambda: loss(CODES), TypeError, "ndarray"),
+        (lambda: loss(None), TypeError, "NoneType"),
+    ]
+
+
 def bad_widths(make):
     return [
         (lambda: make(0), ValueError, "positive whole"),
@@ -173,6 +183,19 @@ CASES = {
     "models.Autoencoder.encode": bad_batches(NET.encode),
     "models.Autoencoder.decode": bad_batches(NET.decode),
     "models.Autoencoder.forward": bad_batches(NET),
+    "models.AdversarialAutoencoder": [
+        *bad_widths(lambda width: models.AdversarialAutoencoder(critic=(width,))),
+        *bad_widths(lambda width: models.AdversarialAutoencoder(code=width)),
+        (lambda: models.AdversarialAutoencoder(labels=-1), ValueError, "at least 0; got -1"),
+        (lambda: models.AdversarialAutoencoder(labels=None), ValueError, "None"),
+        (lambda: models.AdversarialAutoencoder(depth=3), TypeError, "depth"),
+    ],
+    "models.AdversarialAutoencoder.discriminate": [
+        *bad_batches(AAE.discriminate),
+        (lambda: AAE.discriminate(torch.rand(4, 2)), RuntimeError, "5"),
+        (lambda: AAE.discriminate(torch.rand(4, 2), torch.rand(4, 4)), RuntimeError, "5"),
+        (lambda: AAE.discriminate(torch.rand(4, 2), torch.rand(3, 3)), RuntimeError, "4.*3"),
+    ],
     "models.VAE": [
         *bad_widths(lambda width: models.VAE(hidden=(width,))),
         *bad_widths(lambda width: models.VAE(code=width))[:3],
@@ -384,6 +407,16 @@ CASES = {
         (lambda: losses.gaussian_nll(X, X, math.nan), ValueError, "nan"),
         (lambda: losses.gaussian_nll(X, X, math.inf), ValueError, "inf"),
     ],
+    "losses.discriminator_loss": [
+        *bad_logits(lambda bad: losses.discriminator_loss(bad, bad)),
+        *bad_logits(lambda bad: losses.discriminator_loss(torch.zeros(4), bad))[1:],
+        (
+            lambda: losses.discriminator_loss(torch.zeros(4), torch.zeros(3)),
+            ValueError,
+            r"\(4,\) and \(3,\)",
+        ),
+    ],
+    "losses.generator_loss": bad_logits(losses.generator_loss),
     "losses.kl_to_standard_normal": bad_normals(losses.kl_to_standard_normal, 2),
     "losses.kl_between_normals": bad_normals(losses.kl_between_normals, 4),
     # ------------------------------------------------------------------------------ corruption

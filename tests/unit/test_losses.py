@@ -218,3 +218,53 @@ def test_gradient_of_kl_pulls_to_the_prior():
     losses.kl_to_standard_normal(mean, log_variance).sum().backward()
     torch.testing.assert_close(mean.grad, mean.detach())
     torch.testing.assert_close(log_variance.grad, 0.5 * (log_variance.detach().exp() - 1))
+
+
+# ------------------------------------------------------------------------------------- a game
+@given(seeds)
+def test_a_games_losses_are_torchs_cross_entropy(seed):
+    generator = torch.Generator().manual_seed(seed)
+    real, fake = 5 * torch.randn(2, 7, generator=generator)
+    one, zero = torch.ones(7), torch.zeros(7)
+    against = lambda logit, is_real: F.binary_cross_entropy_with_logits(  # noqa: E731
+        logit, is_real, reduction="none"
+    )
+    torch.testing.assert_close(
+        losses.discriminator_loss(real, fake), against(real, one) + against(fake, zero)
+    )
+    torch.testing.assert_close(losses.generator_loss(fake), against(fake, one))
+
+
+def test_a_game_at_chance():
+    zero = torch.zeros(3)
+    torch.testing.assert_close(losses.discriminator_loss(zero, zero), zero + 2 * math.log(2))
+    torch.testing.assert_close(losses.generator_loss(zero), zero + math.log(2))
+
+
+def test_a_games_losses_stay_exact_for_a_sure_discriminator():
+    """Through the sigmoid these would be log 0; and the gradient must not vanish."""
+    sure = torch.tensor([-200.0], requires_grad=True)
+    loss = losses.generator_loss(sure)
+    loss.sum().backward()
+    assert loss.item() == pytest.approx(200)
+    assert sure.grad.item() == pytest.approx(-1)
+    assert losses.discriminator_loss(-sure.detach(), sure.detach()).item() == pytest.approx(0)
+
+
+def test_a_discriminator_trained_by_its_loss_finds_the_density_ratio():
+    """Between N(1, 1) and N(0, 1) the best logit is log p/q = z - 1/2: steepest descent finds it."""
+    generator = torch.Generator().manual_seed(0)
+    real = 1 + torch.randn(20_000, generator=generator)
+    fake = torch.randn(20_000, generator=generator)
+    line = torch.tensor([0.0, 0.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([line], max_iter=50)
+
+    def step():
+        optimiser.zero_grad()
+        a, b = line[0] * real + line[1], line[0] * fake + line[1]
+        loss = losses.discriminator_loss(a, b).mean()
+        loss.backward()
+        return loss
+
+    optimiser.step(step)
+    torch.testing.assert_close(line.detach(), torch.tensor([1.0, -0.5]), atol=0.05, rtol=0)

@@ -245,3 +245,39 @@ def test_reparameterised_draws_have_the_moments_and_pass_gradients():
     models.reparameterise(mean, log_variance).sum().backward()
     assert torch.equal(mean.grad, torch.ones(1, 2))
     torch.testing.assert_close(log_variance.grad, noise * torch.tensor([[0.5, 1.5]]))
+
+
+# ------------------------------------------------------------------------- adversarial
+@given(shapes, st.integers(1, 5), st.integers(0, 3), st.integers(1, 3))
+def test_adversarial_autoencoder_shapes(shape, code, labels, n):
+    model = models.AdversarialAutoencoder((4,), code, (5, 3), labels, shape=shape)
+    x = torch.rand(n, *shape)
+    z = model.encode(x)
+    assert z.shape == (n, code)
+    assert model(x).shape == x.shape
+    logits = model.discriminate(z, torch.rand(n, labels)) if labels else model.discriminate(z)
+    assert logits.shape == (n,)
+
+
+def test_the_discriminator_is_a_third_network_beside_an_autoencoder():
+    torch.manual_seed(0)
+    plain = models.Autoencoder((4,), 2, (3,), nn.SiLU, nn.Identity)
+    torch.manual_seed(0)
+    model = models.AdversarialAutoencoder(
+        (4,), 2, (5,), activation=nn.SiLU, shape=(3,), output=nn.Identity
+    )
+    x = torch.rand(6, 3)
+    torch.testing.assert_close(model(x), plain(x))
+    names = {name.split(".")[0] for name, _ in model.named_parameters()}
+    assert names == {"encoder", "decoder", "discriminator"}
+    model(x).sum().backward()
+    assert all(p.grad is None for p in model.discriminator.parameters())
+
+
+def test_a_discriminator_judges_code_and_label_together():
+    model = models.AdversarialAutoencoder((4,), 1, (), labels=1, shape=(3,))
+    with torch.no_grad():
+        model.discriminator[0].weight[:] = torch.tensor([[1.0, 10.0]])
+        model.discriminator[0].bias[:] = 0.5
+    logits = model.discriminate(torch.tensor([[2.0], [3.0]]), torch.tensor([[0.0], [1.0]]))
+    torch.testing.assert_close(logits, torch.tensor([2.5, 13.5]))
