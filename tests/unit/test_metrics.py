@@ -370,3 +370,11 @@ def test_more_draws_come_closer_to_the_likelihood(wrong):
 
 def test_a_bound_leaves_no_gradient():
     assert not bound(LinearGaussian(), points(), 3).requires_grad
+
+
+@pytest.mark.parametrize(("n", "m"), [(50, 50), (50, 37), (5, 3), (3, 5), (1, 4), (2, 1)])
+def test_the_quick_quantiles_are_numpys(n, m):
+    points = np.random.default_rng(0).normal(size=(n, 4))
+    levels = (np.arange(m) + 0.5) / m
+    quick = metrics._quantiles(np.sort(points, axis=0), levels)
+    np.testing.assert_allclose(quick, np.quantile(points, levels, axis=0, method="hazen"))
