@@ -370,7 +370,7 @@ def _draws(samples: int, x: Tensor) -> None:
 
 
 def _quantiles(ascending: NDArray, levels: NDArray) -> NDArray:
-    """Of each column, between its points: what ``np.quantile`` calls Hazen's, fifty times faster."""
+    """Of each column, between its points: ``np.quantile``'s "hazen", seventy times faster."""
     place = (levels * len(ascending) - 0.5).clip(0, len(ascending) - 1)
     below = np.floor(place).astype(int)
     above = np.minimum(below + 1, len(ascending) - 1)
