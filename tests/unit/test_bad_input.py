@@ -34,6 +34,7 @@ IMAGES = data.ImageSet("x", SPLIT, SPLIT, tuple("0123"), "nobody", "CC0")
 NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 VAE = models.VAE(hidden=(4,), code=2, shape=(1, 3, 3))
 AAE = models.AdversarialAutoencoder((4,), 2, (4,), labels=3, shape=(1, 3, 3))
+DROPPED = models.DropoutAutoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
@@ -129,6 +130,17 @@ def bad_logits(loss):
         (lambda: loss(LABELS), TypeError, "int64"),
         (lambda: loss(CODES), TypeError, "ndarray"),
         (lambda: loss(None), TypeError, "NoneType"),
+    ]
+
+
+def bad_rates(make):
+    return [
+        (lambda: make(1), ValueError, "below 1; got 1"),
+        (lambda: make(1.5), ValueError, "below 1; got 1.5"),
+        (lambda: make(-0.1), ValueError, "at least 0.*-0.1"),
+        (lambda: make(math.nan), ValueError, "nan"),
+        (lambda: make("half"), ValueError, "'half'"),
+        (lambda: make(None), ValueError, "None"),
     ]
 
 
@@ -254,6 +266,17 @@ CASES = {
     ],
     "models.LinearAutoencoder": bad_widths(lambda width: models.LinearAutoencoder(width)),
     "models.LogisticPCA": bad_widths(lambda width: models.LogisticPCA(width)),
+    "models.Dropout": bad_rates(models.Dropout),
+    "models.Dropout.forward": [(lambda: models.Dropout(0.5)(BYTES), RuntimeError, "Byte|dtype")],
+    "models.DropoutAutoencoder": [
+        *bad_widths(lambda width: models.DropoutAutoencoder(code=width)),
+        *bad_widths(lambda width: models.DropoutAutoencoder(hidden=(width,))),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_input=rate)),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_hidden=rate)),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_code=rate)),
+    ],
+    "models.DropoutAutoencoder.encode": bad_batches(DROPPED.encode),
+    "models.DropoutAutoencoder.decode": bad_batches(DROPPED.decode),
     "models.principal_components": [
         (lambda: models.principal_components(torch.rand(5, 4), 5), ValueError, "from 1 to D.*5"),
         (lambda: models.principal_components(torch.rand(5, 4), 0), ValueError, "from 1 to D.*0"),
