@@ -14,6 +14,8 @@ from torch import Tensor, nn
 __all__ = [
     "PCA",
     "Autoencoder",
+    "Dropout",
+    "DropoutAutoencoder",
     "LinearAutoencoder",
     "LogisticPCA",
     "mlp",
@@ -121,6 +123,83 @@ class LogisticPCA(Autoencoder):
         super().__init__(hidden=(), code=code, shape=shape, output=nn.Sigmoid)
 
 
+class Dropout(nn.Module):
+    """Set each number to 0 with a given probability, and scale up what is left. Chapter 07.
+
+    Only in training mode; in evaluation mode the input comes back as it is. Hinton et al.,
+    *Improving Neural Networks by Preventing Co-adaptation of Feature Detectors* (2012), with the
+    scaling by 1 / (1 − rate) in training rather than by 1 − rate afterwards; the same as
+    ``torch.nn.Dropout``, except that a rate of 1, which would leave nothing, is refused.
+
+    Args:
+        rate: probability that a number is dropped, at least 0 and below 1.
+
+    Raises:
+        ValueError: if ``rate`` is not in [0, 1).
+    """
+
+    def __init__(self, rate: float = 0.5) -> None:
+        super().__init__()
+        _check_rate(rate)
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Numbers of any shape to numbers of the same shape."""
+        if not self.training or self.rate == 0:
+            return x
+        kept = torch.rand_like(x) >= self.rate
+        return x * kept / (1 - self.rate)
+
+
+class DropoutAutoencoder(Autoencoder):
+    """An autoencoder with dropout on its input, hidden layers or code. Chapter 07 writes it out.
+
+    Srivastava et al., *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*, JMLR 15
+    (2014). Unlike that of :class:`Autoencoder` the code passes through the activation, since it is
+    a wide layer like any other. ``encode`` gives the whole code; ``decode`` drops part of it.
+
+    Args:
+        hidden: widths of the encoder's hidden layers; the decoder has them reversed.
+        code: numbers in the code.
+        shape: shape of one image, (C, H, W); any shape will do.
+        on_input: rate at which pixels are dropped, at least 0 and below 1.
+        on_hidden: rate after each hidden layer, of the encoder and of the decoder.
+        on_code: rate on the code, before the decoder.
+        activation: makes the module after each hidden layer and after the code.
+        output: makes the module after the decoder's last layer.
+
+    Raises:
+        ValueError: if a width is not a positive whole number, or a rate is not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        code: int = 256,
+        shape: Sequence[int] = (1, 28, 28),
+        on_input: float = 0.0,
+        on_hidden: float = 0.0,
+        on_code: float = 0.0,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+        output: Callable[[], nn.Module] = nn.Sigmoid,
+    ) -> None:
+        def dropped() -> nn.Sequential:
+            return nn.Sequential(activation(), Dropout(on_hidden))
+
+        _check_rate(on_hidden)
+        super().__init__(hidden, code, shape, dropped, output)
+        self.activation = activation()
+        self.on_input, self.on_code = Dropout(on_input), Dropout(on_code)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (N, *shape) to codes (N, code)."""
+        return self.activation(self.encoder(self.on_input(x)))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (N, code) to reconstructions (N, *shape)."""
+        return self.decoder(self.on_code(z))
+
+
 def principal_components(x: Tensor, code: int) -> tuple[Tensor, Tensor, Tensor]:
     """Directions of greatest variance of a cloud of points. Chapter 05 derives and writes it out.
 
@@ -210,6 +289,11 @@ class PCA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images to reconstructions, the same shape."""
         return self.decode(self.encode(x))
+
+
+def _check_rate(rate: float) -> None:
+    if not isinstance(rate, int | float) or not 0 <= rate < 1:
+        raise ValueError(f"a dropout rate is at least 0 and below 1; got {rate!r}")
 
 
 def _fit_input(images: Tensor, shape: tuple[int, ...]) -> None:

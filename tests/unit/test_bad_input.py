@@ -21,6 +21,7 @@ LABELS = torch.arange(4)
 SPLIT = data.Split(BYTES, LABELS)
 IMAGES = data.ImageSet("x", SPLIT, SPLIT, tuple("0123"), "nobody", "CC0")
 NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
+DROPPED = models.DropoutAutoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
@@ -90,6 +91,17 @@ def bad_batches(call):
     ]
 
 
+def bad_rates(make):
+    return [
+        (lambda: make(1), ValueError, "below 1; got 1"),
+        (lambda: make(1.5), ValueError, "below 1; got 1.5"),
+        (lambda: make(-0.1), ValueError, "at least 0.*-0.1"),
+        (lambda: make(math.nan), ValueError, "nan"),
+        (lambda: make("half"), ValueError, "'half'"),
+        (lambda: make(None), ValueError, "None"),
+    ]
+
+
 CASES = {
     "seed": [
         (lambda: aelib.seed(-1), ValueError, "whole number.*-1"),
@@ -148,6 +160,17 @@ CASES = {
     "models.Autoencoder.forward": bad_batches(NET),
     "models.LinearAutoencoder": bad_widths(lambda width: models.LinearAutoencoder(width)),
     "models.LogisticPCA": bad_widths(lambda width: models.LogisticPCA(width)),
+    "models.Dropout": bad_rates(models.Dropout),
+    "models.Dropout.forward": [(lambda: models.Dropout(0.5)(BYTES), RuntimeError, "Byte|dtype")],
+    "models.DropoutAutoencoder": [
+        *bad_widths(lambda width: models.DropoutAutoencoder(code=width)),
+        *bad_widths(lambda width: models.DropoutAutoencoder(hidden=(width,))),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_input=rate)),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_hidden=rate)),
+        *bad_rates(lambda rate: models.DropoutAutoencoder(on_code=rate)),
+    ],
+    "models.DropoutAutoencoder.encode": bad_batches(DROPPED.encode),
+    "models.DropoutAutoencoder.decode": bad_batches(DROPPED.decode),
     "models.principal_components": [
         (lambda: models.principal_components(torch.rand(5, 4), 5), ValueError, "from 1 to D.*5"),
         (lambda: models.principal_components(torch.rand(5, 4), 0), ValueError, "from 1 to D.*0"),

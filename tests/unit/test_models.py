@@ -87,6 +87,110 @@ def test_the_batch_does_not_mix():
     torch.testing.assert_close(model(x[:1]), model(x)[:1])
 
 
+# -------------------------------------------------------------------------------------- dropout
+@given(st.floats(0, 0.99), st.integers(0, 2**31))
+def test_dropout_keeps_or_drops_each_number(rate, seed):
+    """As torch's own: each number is 0 or scaled by 1 / (1 - rate), and the gradient is the mask."""
+    torch.manual_seed(seed)
+    x = (torch.rand(7, 11) + 0.5).requires_grad_()
+    y = models.Dropout(rate).train()(x)
+    scaled = x / (1 - rate)
+    assert (torch.isclose(y, scaled) | (y == 0)).all()
+    y.sum().backward()
+    mask = (y != 0).float()
+    torch.testing.assert_close(x.grad, mask / (1 - rate))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])
+def test_dropout_has_the_statistics_of_torchs(rate):
+    n, tolerance = 400_000, 5 / 400_000**0.5  # five standard errors
+    torch.manual_seed(0)
+    x = torch.ones(n)
+    ours, theirs = models.Dropout(rate).train()(x), nn.Dropout(rate).train()(x)
+    spread = (rate / (1 - rate)) ** 0.5  # the standard deviation of a scaled mask
+    for y in (ours, theirs):
+        assert abs((y == 0).float().mean() - rate) <= tolerance * (rate * (1 - rate)) ** 0.5
+        assert abs(y.mean() - 1) <= tolerance * spread + 1e-6
+        assert abs(y.var() - spread**2) <= 0.02 * spread**2
+    torch.testing.assert_close(ours.unique(), theirs.unique())
+    neighbours = torch.stack([ours[:-1], ours[1:]])
+    if rate:
+        assert abs(torch.corrcoef(neighbours)[0, 1]) <= tolerance  # one coin for each number
+
+
+def test_dropout_does_nothing_in_evaluation_and_at_rate_0():
+    x = torch.rand(5, 3)
+    assert torch.equal(models.Dropout(0.9).eval()(x), x)
+    assert torch.equal(models.Dropout(0.0).train()(x), x)
+    assert models.Dropout(0.5).eval()(x) is x
+    before = x.clone()
+    models.Dropout(0.5).train()(x)
+    assert torch.equal(x, before)
+
+
+def test_dropout_close_to_1_leaves_little_and_stays_finite():
+    torch.manual_seed(0)
+    y = models.Dropout(0.9999).train()(torch.ones(10_000))
+    assert y.isfinite().all()
+    assert (y != 0).sum() < 20
+    assert models.Dropout(0.5).double().train()(torch.ones(3, dtype=torch.float64)).dtype == (
+        torch.float64
+    )
+
+
+@given(shapes, st.lists(st.integers(1, 9), max_size=2), st.integers(1, 5), st.integers(1, 3))
+def test_dropout_autoencoder_without_dropout(shape, hidden, code, n):
+    """With rates of 0, or in evaluation, it is an autoencoder whose code is activated."""
+    model = models.DropoutAutoencoder(hidden, code, shape, 0.3, 0.3, 0.3, activation=nn.Tanh)
+    bare = models.DropoutAutoencoder(hidden, code, shape, activation=nn.Tanh)
+    plain = models.Autoencoder(hidden, code, shape, activation=nn.Tanh)
+    for other in (bare, plain):
+        others = dict(zip(other.state_dict(), model.state_dict().values(), strict=True))
+        other.load_state_dict(others)
+    x = torch.rand(n, *shape)
+    z = plain.encode(x).tanh()
+    for other in (model.eval(), bare.train()):
+        torch.testing.assert_close(other.encode(x), z)
+        torch.testing.assert_close(other.decode(z), plain.decode(z))
+        torch.testing.assert_close(other(x), plain.decode(z))
+
+
+def test_dropout_autoencoder_drops_where_it_says():
+    x = torch.rand(6, 1, 5, 5)
+
+    def differs(**rates):
+        """Whether a second pass differs: in the code, and in what is decoded from one code."""
+        torch.manual_seed(0)
+        model = models.DropoutAutoencoder((40,), 30, (1, 5, 5), activation=nn.Tanh, **rates).train()
+        z = model.encode(x)
+        return (
+            not torch.equal(model.encode(x), model.encode(x)),
+            not torch.equal(model.decode(z), model.decode(z)),
+        )
+
+    assert differs() == (False, False)
+    assert differs(on_input=0.5) == (True, False)
+    assert differs(on_hidden=0.5) == (True, True)
+    assert differs(on_code=0.5) == (False, True)
+
+
+def test_dropping_the_code_costs_what_the_formula_says():
+    """A linear decoder: the mean over all masks is a penalty on the terms of the sum."""
+    torch.manual_seed(0)
+    z, weight, x = torch.rand(1, 8), torch.randn(5, 8), torch.rand(1, 5)
+    rate = 0.3
+    masks = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 8)
+    chance = ((1 - rate) ** masks * rate ** (1 - masks)).prod(1)
+    errors = losses.squared_error((z * masks / (1 - rate)) @ weight.T, x.expand(256, 5))
+    penalty = rate / (1 - rate) * (z.square() @ weight.square().sum(0)).item()
+    exact = losses.squared_error(z @ weight.T, x).item() + penalty
+    assert chance @ errors == pytest.approx(exact, rel=1e-5)
+    dropout = models.Dropout(rate).train()
+    many = dropout(z.expand(200_000, 8)) @ weight.T
+    drawn = losses.squared_error(many, x.expand(200_000, 5)).mean().item()
+    assert drawn == pytest.approx(exact, rel=0.02)
+
+
 # ------------------------------------------------------------------------------------------ PCA
 @pytest.mark.parametrize("code", [1, 3, 12])
 def test_pca_against_scikit_learn(code):
