@@ -60,6 +60,7 @@ def test_glossary_has_an_anchor_and_a_sentence_for_each_term(course):
     assert anchor == "encoder"
     assert sentence == "The first half of an autoencoder: it turns an input into a code."
     assert terms["k-nearest-neighbour accuracy"][0] == "k-nearest-neighbour-accuracy"
+    assert terms["fréchet distance"][0] == "frechet-distance", "as the page's own anchor is"
     assert not [s for _, s in terms.values() if "[" in s or "<" in s or "$" in s]
 
 

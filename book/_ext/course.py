@@ -115,7 +115,7 @@ def glossary(root: Path) -> dict[str, tuple[str, str]]:
     for term, meaning in re.findall(r"^### (.+)\n\n((?:.+\n)+)", text, flags=re.MULTILINE):
         plain = re.sub(r"<span.*?</span>|\]\(.*?\)|\[", "", meaning.replace("\n", " ")).strip()
         sentence = "" if "$" in plain else re.split(r"(?<=[.?]) ", plain)[0]
-        found[term.lower()] = (term.lower().replace(" ", "-"), sentence)
+        found[term.lower()] = (nodes.make_id(term), sentence)
     return found
 
 
