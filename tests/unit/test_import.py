@@ -117,6 +117,23 @@ def test_arrows_run_one_way():
         assert used <= may, f"{name} uses {used - may}"
 
 
+def test_no_module_borrows_what_another_keeps_to_itself():
+    for path in (ROOT / "aelib").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        imports = [n for n in nodes if isinstance(n, ast.ImportFrom)]
+        names = {a.asname or a.name for n in imports if n.module == "aelib" for a in n.names}
+        private = {
+            a.name for n in imports if (n.module or "").startswith("aelib.") for a in n.names
+        } | {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in names
+        }
+        assert not [name for name in private if name.startswith("_")], path.name
+
+
 def test_seed_makes_random_numbers_repeat():
     import random
 
