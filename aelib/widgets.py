@@ -3,13 +3,16 @@
 A :class:`Widget` is a piece of HTML that stands alone. It holds the numbers, packed small, the
 code that draws them, and a still picture for where no code runs. Nothing is asked of another host,
 and no kernel is needed. The code is a file in ``aelib/static`` in the form that `anywidget
-<https://anywidget.dev>`_ knows: ``export default { render({ model, el }) }``.
+<https://anywidget.dev>`_ knows: ``export default { render({ model, el }) }``. What several of them
+need stands in files of its own, which they import.
 """
 
 import base64
 import hashlib
+import html
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from PIL import Image
 
 from aelib import plots, projector
 
-__all__ = ["PointCloud", "Widget"]
+__all__ = ["OnePixel", "PointCloud", "TwoGaussians", "Widget"]
 
 _STATIC = Path(__file__).with_name("static")
 _VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.46}
@@ -38,17 +41,24 @@ class Widget:
         state: what the code gets as its model; anything that JSON can say.
         still: what is seen where no code runs.
         alt: what there is to see, in at least 40 characters.
+        note: a sentence below the still picture: what there would be to do.
     """
 
-    def __init__(self, kind: str, state: Mapping[str, Any], still: Figure, alt: str) -> None:
+    def __init__(
+        self, kind: str, state: Mapping[str, Any], still: Figure, alt: str, note: str = ""
+    ) -> None:
         self.alt = alt
         picture = plots.Picture(plots._svg(still, alt), alt)._repr_html_()
         # "<" would let a text end the element that it stands in
         packed = json.dumps(state | {"alt": alt}, separators=(",", ":")).replace("<", "\\u003c")
-        code = (_STATIC / f"{kind}.js").read_text("utf-8")
+        names = _modules(kind)
+        code = re.sub(r"\bexport (?!default)", "", _module(kind))
         code = code.replace("export default", "const widget =")
-        style = (_STATIC / f"{kind}.css").read_text("utf-8")
+        sheets = [path for name in names if (path := _STATIC / f"{name}.css").exists()]
+        style = "".join(path.read_text("utf-8") for path in sheets)
         start = (_STATIC / "page.js").read_text("utf-8")
+        if note:
+            picture += f'\n<p class="aelib-still-note">{html.escape(note)}</p>'
         mark = hashlib.sha256("".join([picture, packed, code, style, start]).encode()).hexdigest()
         start = start.replace('"WIDGET"', f'"{mark[:12]}"')
         self._html = (
@@ -63,6 +73,23 @@ class Widget:
 
     def __repr__(self) -> str:
         return f"[{type(self).__name__}: {self.alt}]"
+
+
+_IMPORT = re.compile(r"^import \{[^}]*\} from \"\./(\w+)\.js\";\n+", re.MULTILINE)
+
+
+def _modules(kind: str) -> list[str]:
+    """The names of the files that a widget's code is made of: what it imports, then itself."""
+    names: list[str] = []
+    for name in _IMPORT.findall((_STATIC / f"{kind}.js").read_text("utf-8")):
+        names += [one for one in _modules(name) if one not in names]
+    return [*names, kind]
+
+
+def _module(kind: str) -> str:
+    """The code of a widget and of all that it imports, as the one file that anywidget takes."""
+    texts = [(_STATIC / f"{name}.js").read_text("utf-8") for name in _modules(kind)]
+    return "\n".join(_IMPORT.sub("", text) for text in texts)
 
 
 class PointCloud(Widget):
@@ -129,6 +156,114 @@ class PointCloud(Widget):
             for text in ax.texts:
                 text.set_fontsize(8)
         super().__init__("point_cloud", state, fig, alt)
+
+
+class OnePixel(Widget):
+    """One pixel: what squared error and cross-entropy charge for a prediction, and how they pull.
+
+    Three charts over the prediction: the loss, its derivative by the prediction, and by the logit
+    before a sigmoid. The prediction and the target are moved by drag or by sliders; a table gives
+    the numbers of both losses, in nats and in squared units of a pixel. Chapter 04 derives them.
+
+    Args:
+        target: the target at first, in [0, 1].
+        prediction: the prediction at first, in [0.001, 0.999].
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        ValueError: if a number leaves its interval, or ``alt`` is too short.
+    """
+
+    def __init__(self, target: float = 1.0, prediction: float = 0.25, alt: str = "") -> None:
+        if not 0 <= target <= 1 or not 0.001 <= prediction <= 0.999:
+            raise ValueError(
+                "a target lies in [0, 1] and a prediction in [0.001, 0.999]; got "
+                f"{target} and {prediction}"
+            )
+        p = np.linspace(0.001, 0.999, 400)
+        charts = {
+            "loss": (0, 5),
+            "slope by prediction": (-10, 10),
+            "slope by logit": (-1, 1),
+        }
+        fig, axes = plots.figure(1, 3, width=7.0, height=2.8)
+        curves, dots = _pixel(target, p), _pixel(target, np.array([prediction]))
+        for k, (ax, (title, limits)) in enumerate(zip(axes, charts.items(), strict=True)):
+            for name, colour, dash in zip(_LOSSES, plots.COLOURS, ("-", "--"), strict=False):
+                ax.plot(p, curves[name][k], dash, color=colour, label=name)
+                ax.plot(
+                    prediction, np.clip(dots[name][k], *limits), "o", color=colour, clip_on=False
+                )
+            ax.axvline(target, color=plots.INK, linestyle=":", linewidth=1)
+            ax.set(xlim=(0, 1), ylim=limits, title=title, xlabel="prediction")
+        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        start = {"target": float(target), "prediction": float(prediction)}
+        note = "Where scripts run, the prediction and the target can be moved, and numbers follow."
+        super().__init__("one_pixel", {"start": start}, fig, alt, note)
+
+
+_LOSSES = ("squared error", "cross-entropy")
+
+
+def _pixel(target: float, p: NDArray[np.float64]) -> dict[str, tuple[NDArray[np.float64], ...]]:
+    """Of each loss: the loss, its derivative by the prediction p, and by the logit."""
+    error, slope = p - target, p * (1 - p)
+    surprise = -(target * np.log(p) + (1 - target) * np.log1p(-p))
+    losses = (error**2, 2 * error, 2 * error * slope), (surprise, error / slope, error)
+    return dict(zip(_LOSSES, losses, strict=True))
+
+
+class TwoGaussians(Widget):
+    """Two Gaussians q and p: their overlap, the KL divergence both ways, and the shaded integral.
+
+    The top of each curve is dragged, sideways for its mean and up and down for its spread, or moved
+    by sliders. A table gives, in nats, KL(q ‖ p) and KL(p ‖ q), and the two parts of each integral,
+    where it adds and where it takes away. The overlap is the area below both curves, from 0 to 1.
+    Chapter 09 derives them.
+
+    Args:
+        q: mean and standard deviation (not variance) at first; the mean in [-4, 4], the standard
+            deviation in [0.3, 3].
+        p: the same of the other one.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        ValueError: if a number leaves its interval, or ``alt`` is too short.
+    """
+
+    def __init__(
+        self,
+        q: tuple[float, float] = (1.0, 0.7),
+        p: tuple[float, float] = (0.0, 1.0),
+        alt: str = "",
+    ) -> None:
+        for name, (mean, spread) in (("q", q), ("p", p)):
+            if not -4 <= mean <= 4 or not 0.3 <= spread <= 3:
+                raise ValueError(
+                    f"{name}: a mean lies in [-4, 4] and a standard deviation in [0.3, 3]; got "
+                    f"{mean} and {spread}"
+                )
+        z = np.linspace(-6, 6, 601)
+        log_q, log_p = _log_normal(z, *q), _log_normal(z, *p)
+        part = np.exp(log_q) * (log_q - log_p)
+        fig, ax = plots.figure(width=6.6, height=3.6)
+        adds, takes = np.maximum(part, 0), np.minimum(part, 0)
+        ax.fill_between(z, adds, color=plots.COLOURS[2], alpha=0.45, lw=0, label="adds")
+        ax.fill_between(z, takes, color=plots.COLOURS[1], alpha=0.6, lw=0, label="takes away")
+        ax.plot(z, np.exp(log_p), "--", color=plots.INK, lw=1.4, label="p")
+        ax.plot(z, np.exp(log_q), color=plots.COLOURS[0], label="q")
+        ax.set(xlim=(-6, 6), ylim=(-0.5, 1.4), xlabel="z", ylabel="density")
+        ax.legend()
+        start = {
+            name: {"mean": float(mean), "spread": float(spread)}
+            for name, (mean, spread) in (("q", q), ("p", p))
+        }
+        note = "Where scripts run, both curves can be moved, and both divergences follow."
+        super().__init__("two_gaussians", {"start": start}, fig, alt, note)
+
+
+def _log_normal(z: NDArray[np.float64], mean: float, spread: float) -> NDArray[np.float64]:
+    return -0.5 * ((z - mean) / spread) ** 2 - np.log(spread * np.sqrt(2 * np.pi))
 
 
 def _normal(cloud: ArrayLike, name: object) -> NDArray[np.float64]:

@@ -551,6 +551,20 @@ CASES = {
         (lambda: widgets.Widget("point_cloud", {}, None, ALT), TypeError, "Figure"),
         (lambda: widgets.Widget("point_cloud", {}, plots.figure()[0], "x"), ValueError, "40"),
     ],
+    "widgets.OnePixel": [
+        (lambda: widgets.OnePixel(target=1.1, alt=ALT), ValueError, r"\[0, 1\].*1.1"),
+        (lambda: widgets.OnePixel(prediction=0, alt=ALT), ValueError, r"0\.001"),
+        (lambda: widgets.OnePixel(prediction=math.nan, alt=ALT), ValueError, "nan"),
+        (lambda: widgets.OnePixel(), ValueError, "40 characters"),
+    ],
+    "widgets.TwoGaussians": [
+        (lambda: widgets.TwoGaussians(q=(5, 1), alt=ALT), ValueError, r"q: .*\[-4, 4\].*5"),
+        (lambda: widgets.TwoGaussians(p=(0, 0), alt=ALT), ValueError, r"p: .*\[0.3, 3\]"),
+        (lambda: widgets.TwoGaussians(p=(0, -1), alt=ALT), ValueError, "standard deviation"),
+        (lambda: widgets.TwoGaussians(q=(math.nan, 1), alt=ALT), ValueError, "nan"),
+        (lambda: widgets.TwoGaussians(q=(1,), alt=ALT), ValueError, "unpack"),
+        (lambda: widgets.TwoGaussians(), ValueError, "40 characters"),
+    ],
     "widgets.PointCloud": [
         (lambda: cloud(clouds=SPACE), TypeError, "by name"),
         (lambda: cloud(clouds={}), ValueError, "as many points"),
