@@ -60,16 +60,3 @@ export function chart({ title, x, y, xTicks, yTicks, layers }) {
 }
 
 const tick = (value) => String(value).replace("-", "\u2212");
-
-// Calls `move` with each event of a pointer from its press on the element to its release.
-export function drag(element, move) {
-  let held = null;
-  element.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    held = event.pointerId;
-    element.setPointerCapture(held);
-    move(event, true);
-  });
-  element.addEventListener("pointermove", (event) => event.pointerId === held && move(event, false));
-  for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => (held = null));
-}

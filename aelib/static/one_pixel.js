@@ -1,8 +1,8 @@
 // One pixel: a target, a prediction, what the two losses charge for it, and how hard they pull.
 // The interface is anywidget's. Python's `OnePixel` says what the entries of the model are.
 
-import { clamp, make, number, slider, voice } from "./shared.js";
-import { chart, drag } from "./chart.js";
+import { clamp, drag, make, number, slider, voice } from "./shared.js";
+import { chart } from "./chart.js";
 
 const NAMES = ["squared error", "cross-entropy"];
 const CHARTS = [

@@ -1,7 +1,12 @@
 // What the widgets share: parts of a page, packed numbers, sliders, and how a number is written.
 // `aelib.widgets` puts this text in front of the code of each widget that imports from it.
 
-export const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+export function bytes(text) {
+  const letters = atob(text);
+  const found = new Uint8Array(letters.length);
+  for (let i = 0; i < found.length; i++) found[i] = letters.charCodeAt(i);
+  return found;
+}
 
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -19,13 +24,13 @@ export function number(value, digits) {
 }
 
 // A named slider with its value beside it. `set` moves it and `change` hears what the reader does.
-export function slider({ name, label, low, high, step, digits, change }) {
+export function slider({ name, label, low, high, step, digits, words = (value) => number(value, digits), change }) {
   const input = make("input", { type: "range", min: low, max: high, step, "aria-label": label ?? name });
   const shown = make("span", { class: "aelib-slider-value", "aria-hidden": "true" });
   const row = make("label", { class: "aelib-slider" }, make("span", { "aria-hidden": "true" }, name), input, shown);
-  const set = (value) => {
+  const set = (value, text = words(value)) => {
     input.value = value;
-    shown.textContent = number(value, digits);
+    shown.textContent = text;
     input.setAttribute("aria-valuetext", shown.textContent);
   };
   input.addEventListener("input", () => change(input.valueAsNumber));
@@ -51,4 +56,17 @@ export function voice() {
     wait = setTimeout(() => (place.textContent = sentence), 400);
   };
   return { place, say };
+}
+
+// Calls `move` with each event of a pointer from its press on the element to its release.
+export function drag(element, move) {
+  let held = null;
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    held = event.pointerId;
+    element.setPointerCapture(held);
+    move(event, true);
+  });
+  element.addEventListener("pointermove", (event) => event.pointerId === held && move(event, false));
+  for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => (held = null));
 }

@@ -1,8 +1,8 @@
 // Two Gaussians q and p: where they overlap, and what each costs who believes in the other.
 // The interface is anywidget's. Python's `TwoGaussians` says what the entries of the model are.
 
-import { choice, clamp, make, number, slider, voice } from "./shared.js";
-import { chart, drag } from "./chart.js";
+import { choice, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { chart } from "./chart.js";
 
 const [FAR, NARROW, WIDE] = [4, 0.3, 3]; // the mean is at most so far from 0; the spread's limits
 const PIECES = 4000; // of an integral
