@@ -380,7 +380,8 @@ def _network(net: nn.Module, examples: Tensor, left: float = 0.0) -> list[dict[s
 
     Args:
         net: on the CPU in double precision; linear layers, ReLU, SiLU, sigmoid and tanh, in any
-            number; other than that only modules that do not compute (flatten, unflatten, identity, dropout).
+            number; other than that only modules that do not compute (flatten, unflatten, identity,
+            dropout).
         examples: inputs that the layers are split for, shape (N, ...).
         left: the share of variance, from 0 (no layer is split) to 1.
 
@@ -397,7 +398,8 @@ def _network(net: nn.Module, examples: Tensor, left: float = 0.0) -> list[dict[s
             packed.append(_ACTIVATIONS[type(layer)])
             h = layer(h)
         elif isinstance(layer, nn.Linear):
-            weight, bias = (p.detach() for p in (layer.weight, layer.bias))
+            weight = layer.weight.detach()
+            bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach()
             h = h @ weight.T + bias
             mean = h.mean(0)
             values, axes = torch.linalg.eigh(torch.cov((h - mean).T).reshape(len(mean), -1))

@@ -278,9 +278,10 @@ def test_a_layer_is_split_where_that_is_smaller(left):
     assert np.abs(live.run_packed(whole, x.numpy()) - net(x).flatten(1).numpy()).mean() < 0.02
 
 
-def test_a_dead_layer_can_be_packed():
+def test_a_dead_layer_and_one_without_bias_can_be_packed():
     net, x = narrow()
     nn.init.zeros_(net[1].weight)
+    net[3].bias = None
     found = live.run_packed(widgets._network(net, x, 1e-3), x.numpy())
     assert np.abs(found - net(x).flatten(1).numpy()).max() < 0.01
 
