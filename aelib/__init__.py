@@ -9,7 +9,7 @@ Read it in an hour. Each module does one thing:
 - :mod:`aelib.corruption`: noise, for images that a network is to mend.
 - :mod:`aelib.metrics`: how good is a code, a picture, a subspace, a classifier.
 - :mod:`aelib.plots`: figures that can be read on light and dark pages.
-- :mod:`aelib.widgets`: figures that a reader can turn, in the page itself.
+- :mod:`aelib.widgets`: figures that a reader can take hold of, in the page itself.
 - :mod:`aelib.projector`: files that the Embedding Projector opens.
 - :mod:`aelib.checks`: exercise checks that say what is wrong.
 """

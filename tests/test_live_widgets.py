@@ -6,16 +6,14 @@ as any other page is tested in test_pages.py.
 
 import json
 import re
-from pathlib import Path
 
 import browser as machinery
 import numpy as np
 import pytest
+from live import AXE, PAGE, PROBE
 
 from aelib import widgets
 
-AXE = Path(__file__).with_name("vendor") / "axe.min.js"
-PROBE = Path(__file__).with_name("probe.js")
 ALT = "Two clouds of random points; in the second one, each label has a place of its own."
 N = 300
 RANDOM = np.random.default_rng(0)
@@ -25,12 +23,6 @@ CLOUDS = {
     "ball": RANDOM.normal(size=(N, 3)),
     "apart": RANDOM.normal(size=(N, 3)) + 4 * np.eye(4, 3)[LABELS],
 }
-PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>t</title><link rel="icon" href="data:,">
-<style>body {{ margin: 8px; background: #fff; color: #222 }}
-[data-theme=dark] body {{ background: #121212; color: #ddd }}</style></head>
-<body><main><article><h1>T</h1><p>Before.</p>{}<p id="after">After.</p>
-<div style="height: 1500px"></div></article></main></body></html>"""
 # a number that is another one when a pixel of the canvas is
 INK = """(canvas) => { const d = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   let sum = 0; for (let i = 0; i < d.length; i += 4) sum = (sum * 31 + d[i] + 3 * d[i + 1] + 7 * d[i + 3]) % 1e9;
@@ -500,7 +492,7 @@ def test_nothing_is_left_in_the_window(chromium, address):
 def test_code_runs_as_an_anywidget(window, address):
     """The same file, given a model by someone else, and an element that is not yet in the page."""
     reader = window(address + "one.html")
-    code = (Path(widgets.__file__).with_name("static") / "point_cloud.js").read_text("utf-8")
+    code = widgets._module("point_cloud")
     reader.page.evaluate(
         """async (code) => {
           const file = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));

@@ -21,5 +21,6 @@ for (const place of document.querySelectorAll('[data-aelib="WIDGET"]:not([data-s
   const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
   const el = document.createElement("div");
   widget.render({ model: modelOf(state), el });
+  place.querySelector(".aelib-still-note")?.remove();
   place.querySelector(".aelib-figure").replaceWith(el); // the still picture has done its duty
 }

@@ -2,18 +2,11 @@
 // picture of each point. The interface is anywidget's: `model` holds what Python packed, `el` is
 // where to draw. Python's `PointCloud` says what the entries of the model are.
 
+import { bytes, make } from "./shared.js";
+
 const KEYS = "Arrow keys turn, + and − zoom, N and P step through the points, Home resets.";
 const MORPH = 900; // milliseconds from one cloud to another
 const SPEED = 0.00012; // radians a millisecond, before the reader takes over
-
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 // Numbers of a cloud: x, y, z of each point, then of the middle of each label.
 function unpack({ xyz, step }) {

@@ -118,6 +118,15 @@ def cloud(**options):
     return widgets.PointCloud(**defaults | options)
 
 
+DIGITS = torch.linspace(0, 1, 7840).reshape(10, 1, 28, 28)
+
+
+def draw_digit(**options):
+    defaults = {"images": DIGITS, "labels": torch.arange(10), "examples": DIGITS, "alt": ALT}
+    model = models.Autoencoder(hidden=(4,))
+    return widgets.DrawDigit(**{"model": model} | defaults | options)
+
+
 def export(**options):
     # /dev/null is no folder: what gets past the checks fails there and writes nothing
     defaults = {"folder": "/dev/null", "vectors": CODES, "labels": LABELS}
@@ -554,6 +563,42 @@ CASES = {
         (lambda: widgets.Widget("none", {}, plots.figure()[0], ALT), FileNotFoundError, "none.js"),
         (lambda: widgets.Widget("point_cloud", {}, None, ALT), TypeError, "Figure"),
         (lambda: widgets.Widget("point_cloud", {}, plots.figure()[0], "x"), ValueError, "40"),
+    ],
+    "widgets.DrawDigit": [
+        (
+            lambda: draw_digit(images=DIGITS[0]),
+            ValueError,
+            r"images.*\(N, 1, 28, 28\).*\(1, 28, 28\)",
+        ),
+        (lambda: draw_digit(images=(255 * DIGITS).byte()), ValueError, "uint8"),
+        (lambda: draw_digit(examples=DIGITS[..., :20]), ValueError, "examples"),
+        (lambda: draw_digit(labels=torch.arange(9)), ValueError, r"10 images.*\(9,\)"),
+        (lambda: draw_digit(images=DIGITS[:4], labels=torch.arange(4)), ValueError, "from 10"),
+        (lambda: draw_digit(labels=torch.arange(10) + 1), ValueError, "0 to 9"),
+        (lambda: draw_digit(labels=torch.arange(10) / 2), ValueError, "whole numbers"),
+        (lambda: draw_digit(model=models.Autoencoder(code=3)), ValueError, r"two numbers.*\(3,\)"),
+        (
+            lambda: draw_digit(model=models.Autoencoder(activation=nn.GELU)),
+            TypeError,
+            "Linear, ReLU, SiLU, Sigmoid, Tanh; got GELU",
+        ),
+        (lambda: draw_digit(model=NET), ValueError, r"784 numbers.*\[9, 4\]"),
+        (lambda: draw_digit(model=nn.Linear(784, 2)), AttributeError, "encoder"),
+        (lambda: draw_digit(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.OnePixel": [
+        (lambda: widgets.OnePixel(target=1.1, alt=ALT), ValueError, r"\[0, 1\].*1.1"),
+        (lambda: widgets.OnePixel(prediction=0, alt=ALT), ValueError, r"0\.001"),
+        (lambda: widgets.OnePixel(prediction=math.nan, alt=ALT), ValueError, "nan"),
+        (lambda: widgets.OnePixel(), ValueError, "40 characters"),
+    ],
+    "widgets.TwoGaussians": [
+        (lambda: widgets.TwoGaussians(q=(5, 1), alt=ALT), ValueError, r"q: .*\[-4, 4\].*5"),
+        (lambda: widgets.TwoGaussians(p=(0, 0), alt=ALT), ValueError, r"p: .*\[0.3, 3\]"),
+        (lambda: widgets.TwoGaussians(p=(0, -1), alt=ALT), ValueError, "standard deviation"),
+        (lambda: widgets.TwoGaussians(q=(math.nan, 1), alt=ALT), ValueError, "nan"),
+        (lambda: widgets.TwoGaussians(q=(1,), alt=ALT), ValueError, "unpack"),
+        (lambda: widgets.TwoGaussians(), ValueError, "40 characters"),
     ],
     "widgets.PointCloud": [
         (lambda: cloud(clouds=SPACE), TypeError, "by name"),

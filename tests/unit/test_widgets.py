@@ -13,13 +13,15 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import live
 import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
-from aelib import data, plots, widgets
+from aelib import data, models, plots, widgets
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "aelib" / "static"
@@ -191,6 +193,136 @@ def test_a_widget_of_ones_own(tmp_path, monkeypatch):
     assert "const widget = { render() {} };" in html(dial)
 
 
+def test_what_is_imported_stands_in_front_once(tmp_path, monkeypatch):
+    """However often, and by whom; a page gets neither imports nor exports."""
+    files = {
+        "a": "export const a = 1;\n",
+        "b": 'import { a } from "./a.js";\n\nexport function b() {\n  return a;\n}\n',
+        "dial": 'import { a } from "./a.js";\nimport { b } from "./b.js";\n\nexport default { render() { b(a); } };\n',
+        "page": "",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.js").write_text(text)
+    for name in ("b", "dial"):
+        (tmp_path / f"{name}.css").write_text(f".{name} {{}}")
+    monkeypatch.setattr(widgets, "_STATIC", tmp_path)
+    assert widgets._modules("dial") == ["a", "b", "dial"]
+    assert widgets._module("dial").count("export const a = 1;") == 1
+    text = html(widgets.Widget("dial", {}, plots.figure()[0], ALT, note="Move <it>."))
+    code = text.partition('<script type="module">')[2]
+    assert "import" not in code
+    assert "export" not in code
+    assert code.index("const a = 1;") < code.index("function b()") < code.index("const widget =")
+    assert "<style>.b {}.dial {}</style>" in text
+    assert '<p class="aelib-still-note">Move &lt;it&gt;.</p>' in text
+
+
+def narrow(inputs=60, outputs=40):
+    """A trained network's like: many units, whose outputs vary in few directions."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Flatten(), nn.Linear(inputs, 50), nn.ReLU(), nn.Linear(50, 50), nn.SiLU(), nn.Dropout(),
+        nn.Linear(50, 50), nn.Tanh(), nn.Linear(50, outputs), nn.Sigmoid(), nn.Unflatten(1, (1, -1)),
+    )  # fmt: skip
+    x = torch.randn(500, 5) @ torch.randn(5, inputs) / 3
+    return net.eval().double().requires_grad_(False), x.double()
+
+
+def test_a_network_comes_back_to_eight_bits():
+    net, x = narrow()
+    packed = widgets._network(net, x)
+    assert [p for p in packed if isinstance(p, str)] == ["relu", "silu", "tanh", "sigmoid"]
+    sizes = [len(base64.b64decode(p["weights"])) for p in packed if isinstance(p, dict)]
+    assert sizes == [60 * 50, 50 * 50, 50 * 50, 50 * 40], "one byte a weight, nothing split"
+    for layer, packed_layer in zip(net[1::2], packed[::2]):
+        if isinstance(layer, nn.Linear):
+            steps = np.frombuffer(base64.b64decode(packed_layer["steps"]), "<f4")
+            largest = layer.weight.abs().amax(1).numpy()
+            np.testing.assert_allclose(steps, largest / 127, rtol=1e-6)
+    found = live.run_packed(packed, x.numpy())
+    assert np.abs(found - net(x).flatten(1).numpy()).max() < 0.01
+    one = widgets._network(net[:2], x)
+    exact = net[:2](x).numpy()
+    bound = (x.abs().sum(1).numpy()[:, None] * steps_of(one)) / 2
+    assert (np.abs(live.run_packed(one, x.numpy()) - exact) <= bound + 1e-6).all()
+
+
+def steps_of(packed):
+    return np.frombuffer(base64.b64decode(packed[0]["steps"]), "<f4")
+
+
+@pytest.mark.parametrize("left", [1e-2, 1e-4])
+def test_a_layer_is_split_where_that_is_smaller(left):
+    """What is lost is at most the share of the variance that was given up, and the rounding."""
+    net, x = narrow()
+    packed = widgets._network(net[:2], x, left)
+    assert len(packed) == 2
+    kept = packed[1]["inputs"]
+    assert packed[0]["inputs"] == 60
+    assert kept <= 5, "the examples lie in five directions"
+    exact = net[:2](x).numpy()
+    lost = (
+        np.square(live.run_packed(packed, x.numpy()) - exact).sum()
+        / np.square(exact - exact.mean(0)).sum()
+    )
+    assert lost < left + 1e-4
+    rank = np.linalg.svd(exact - exact.mean(0), compute_uv=False) ** 2
+    assert (
+        1 - rank[:kept].sum() / rank.sum() <= left < 1 - rank[: kept - 1].sum() / rank.sum() + 1e-12
+    )
+    whole = widgets._network(net, x, left)
+    size = sum(len(p["weights"]) for p in whole if isinstance(p, dict))
+    assert size < 0.8 * sum(
+        len(p["weights"]) for p in widgets._network(net, x) if isinstance(p, dict)
+    )
+    assert np.abs(live.run_packed(whole, x.numpy()) - net(x).flatten(1).numpy()).mean() < 0.02
+
+
+def test_a_dead_layer_and_one_without_bias_can_be_packed():
+    net, x = narrow()
+    nn.init.zeros_(net[1].weight)
+    net[3].bias = None
+    found = live.run_packed(widgets._network(net, x, 1e-3), x.numpy())
+    assert np.abs(found - net(x).flatten(1).numpy()).max() < 0.01
+
+
+def digit_pad(**options):
+    x = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    options = {"images": x, "labels": torch.arange(40) % 10, "examples": x, "alt": ALT} | options
+    return widgets.DrawDigit(
+        options.pop("model", None) or models.Autoencoder(hidden=(8,)), **options
+    )
+
+
+def test_what_the_pad_packs():
+    model, x = models.Autoencoder(hidden=(8,)), torch.rand(40, 1, 28, 28)
+    before, state_of_torch = model.training, torch.get_rng_state()
+    packed = state(digit_pad(model=model, images=x))
+    assert model.training == before
+    assert torch.equal(torch.get_rng_state(), state_of_torch)
+    assert model.encoder[1].weight.dtype == torch.float32
+    codes = np.frombuffer(base64.b64decode(packed["codes"]), "<i2").reshape(-1, 2) * packed["step"]
+    np.testing.assert_allclose(codes, model.encode(x).detach().numpy(), atol=1.1 * packed["step"])
+    assert list(base64.b64decode(packed["labels"])) == [k % 10 for k in range(40)]
+    assert list(base64.b64decode(packed["picks"])) == [k for k in range(10) for _ in range(3)]
+    knots = np.array(packed["knots"])
+    assert (np.diff(knots) >= 0).all()
+    np.testing.assert_allclose(knots[:, 32], np.median(codes, axis=0), atol=1e-3)
+    for k in range(10):
+        np.testing.assert_allclose(
+            packed["middles"][str(k)], np.median(codes[k::10], axis=0), atol=1e-4
+        )
+    grey = np.asarray(sheet(packed).convert("L")).astype(int)
+    assert np.abs(grey[:28, 28:56] - 255 * x[10, 0].numpy()).max() <= 9, "the second 0"
+    assert html(digit_pad(model=model)) == html(digit_pad(model=model))
+
+
+def test_some_digits_may_be_missing():
+    packed = state(digit_pad(labels=torch.full((40,), 7)))
+    assert list(packed["middles"]) == ["7"]
+    assert list(base64.b64decode(packed["picks"])) == [7, 7, 7]
+
+
 def test_the_code_travels_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["aelib"]
@@ -203,9 +335,10 @@ def test_code_can_stand_in_a_page(path):
     code = path.read_text("utf-8")
     assert "</script" not in code
     assert "<!--" not in code
-    if path.name != "page.js":
+    if "export default" in code:  # a widget: as one file, with all that it imports
+        code = widgets._module(path.stem)
         assert code.count("export default") == 1
-        assert "import " not in code
+        assert not re.search(r"^\s*import\b", code, re.MULTILINE)
         assert (STATIC / f"{path.stem}.css").exists()
     node = shutil.which("node")
     if node:  # every browser test runs the code as well; this says where a slip is

@@ -1,0 +1,62 @@
+// A small chart. Curves are paths that stretch with their place; words and points stay as they are.
+
+import { clamp, make } from "./shared.js";
+
+const STEPS = 240; // pieces of a curve
+const SIDE = 1000; // the paths' own units, across and down
+
+export function chart({ title, x, y, xTicks, yTicks, layers }) {
+  const across = (value) => (value - x[0]) / (x[1] - x[0]);
+  const down = (value) => (y[1] - value) / (y[1] - y[0]);
+  const percent = (part) => `${100 * part}%`;
+  const spot = (at, height) => // far outside is outside: such a number has no place in a path
+    `${(SIDE * across(at)).toFixed(1)} ${(SIDE * clamp(down(height), -2, 3)).toFixed(1)}`;
+
+  const field = make("div", { class: "aelib-chart-field" });
+  field.innerHTML =
+    `<svg viewBox="0 0 ${SIDE} ${SIDE}" preserveAspectRatio="none" focusable="false" aria-hidden="true">` +
+    ["zero", ...layers].map((name) => `<path class="aelib-${name}"/>`).join("") + "</svg>";
+  const [zero, ...paths] = field.querySelectorAll("path");
+  zero.setAttribute("d", `M${spot(x[0], 0)}L${spot(x[1], 0)}`);
+  const ticks = [
+    ...xTicks.map((v) => make("span", { class: "aelib-tick-x", style: `left:${percent(across(v))}` }, tick(v))),
+    ...yTicks.map((v) => make("span", { class: "aelib-tick-y", style: `top:${percent(down(v))}` }, tick(v))),
+  ];
+  field.append(...ticks);
+  const element = make("div", { class: "aelib-chart", "aria-hidden": "true" },
+    make("div", { class: "aelib-chart-title" }, title), field);
+
+  return {
+    element,
+    field,
+    // a curve from a function; with `floor`, the area between the two
+    curve(layer, height, floor) {
+      const at = Array.from({ length: STEPS + 1 }, (_, i) => x[0] + ((x[1] - x[0]) * i) / STEPS);
+      const there = at.map((v) => spot(v, height(v)));
+      const back = floor === undefined ? [] : [spot(x[1], floor), spot(x[0], floor)];
+      paths[layer].setAttribute("d", `M${[...there, ...back].join("L")}`);
+    },
+    line(layer, at) {
+      paths[layer].setAttribute("d", `M${spot(at, y[0])}L${spot(at, y[1])}`);
+    },
+    // a point as an element of its own, kept at the border when it lies beyond
+    point(name) {
+      const dot = field.appendChild(make("i", { class: `aelib-dot aelib-${name}` }));
+      return (at, height) => {
+        const [left, top] = [clamp(across(at), 0, 1), clamp(down(height), 0, 1)];
+        dot.style.left = percent(left);
+        dot.style.top = percent(top);
+        dot.toggleAttribute("data-beyond", top !== down(height));
+        return dot;
+      };
+    },
+    // where a pointer is, in the chart's numbers; `below` if it is under the field
+    under(event) {
+      const box = field.getBoundingClientRect();
+      const [left, top] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      return { x: x[0] + left * (x[1] - x[0]), y: y[1] - top * (y[1] - y[0]), below: top > 1 };
+    },
+  };
+}
+
+const tick = (value) => String(value).replace("-", "\u2212");

@@ -1,0 +1,170 @@
+// Draw a digit: its code among the codes of test digits, and what the decoder makes of the code.
+// The interface is anywidget's. Python's `DrawDigit` says what the entries of the model are.
+
+import { bytes, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { SIDE, digitOf, pad } from "./draw.js";
+import { network } from "./mlp.js";
+
+const NEAR = 10; // test digits that are asked what they are
+
+// A picture of 28 x 28 pixels from 0 to 1, white on black, as a canvas.
+function screen(label) {
+  const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": label });
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(SIDE, SIDE);
+  return {
+    canvas,
+    show(pixels) {
+      for (let i = 0; i < SIDE * SIDE; i++) {
+        image.data.fill(pixels ? 255 * pixels[i] : 0, 4 * i, 4 * i + 3);
+        image.data[4 * i + 3] = 255;
+      }
+      pen.putImageData(image, 0, 0);
+    },
+  };
+}
+
+function render({ model, el }) {
+  const [encode, decode] = [network(model.get("encoder")), network(model.get("decoder"))];
+  const codes = Float32Array.from(new Int16Array(bytes(model.get("codes")).buffer), (v) => v * model.get("step"));
+  const [labels, picks] = [bytes(model.get("labels")), bytes(model.get("picks"))];
+  const [colours, knots] = [model.get("colours"), model.get("knots")];
+  const sheet = Object.assign(new Image(), { src: model.get("sheet") });
+  const columns = Math.ceil(Math.sqrt(picks.length));
+
+  // The map shows each number by its rank among all: where codes are dense, there is room. The knots
+  // are the numbers at equal steps of rank, from 0 to 1.
+  function rank(axis, value) {
+    const all = knots[axis];
+    const next = all.findIndex((knot) => knot >= value);
+    if (next < 1) return next ? 1 : 0; // beyond the last there is none
+    return (next - (all[next] - value) / (all[next] - all[next - 1] || 1)) / (all.length - 1);
+  }
+  function at(axis, part) {
+    const [all, along] = [knots[axis], clamp(part, 0, 1) * (knots[axis].length - 1)];
+    const low = Math.min(Math.floor(along), all.length - 2);
+    return all[low] + (along - low) * (all[low + 1] - all[low]);
+  }
+
+  // ------------------------------------------------------------------------------ what is on screen
+  const seen = screen("What the encoder gets: the drawing, centred and scaled as the digits of MNIST are");
+  const made = screen("What the decoder draws from the code");
+  const paper = pad({ label: "A pad to draw a digit on", change: (strokes) => later(() => look(digitOf(strokes))) });
+  const cloud = make("canvas", { "aria-hidden": "true" });
+  const ring = make("i", { class: "aelib-digit-ring" });
+  const middles = Object.entries(model.get("middles")).map(([k, [x, y]]) =>
+    make("b", { style: `left:${100 * rank(0, x)}%;top:${100 - 100 * rank(1, y)}%` }, k));
+  const map = make("div", { class: "aelib-digit-map", "aria-hidden": "true" }, cloud, ...middles, ring);
+  const clear = make("button", { type: "button" }, "Clear");
+  const digits = [...new Set(picks)].sort((a, b) => a - b);
+  const keys = digits.map((digit) => make("button", { type: "button", "aria-label": `Take a test digit: ${digit}` }, digit));
+  const sliders = ["first", "second"].map((name, axis) =>
+    slider({ name: `${name} number`, low: 0, high: 1, step: 0.002, words: (place) => number(at(axis, place), 2),
+      change: (place) => later(() => walk(axis ? [code[0], at(1, place)] : [at(0, place), code[1]])) }));
+  const told = make("p", { class: "aelib-digit-told" });
+  const voiced = voice();
+  const figure = (words, ...parts) => make("div", { class: "aelib-digit-part" }, ...parts, make("span", {}, words));
+  const root = make("div", { class: "aelib-live aelib-digit", role: "group", "aria-label": model.get("alt"),
+    "data-lm-suppress-shortcuts": "true" },
+    make("div", { class: "aelib-digit-panels" },
+      figure("draw here", paper.element),
+      figure("codes of test digits, by rank", map),
+      make("div", { class: "aelib-digit-pair" }, figure("what goes in", seen.canvas), figure("what comes out", made.canvas))),
+    make("div", { class: "aelib-digit-keys", role: "group", "aria-label": "The pad" }, clear,
+      make("span", {}, "or take a test digit:"), ...keys),
+    make("div", { class: "aelib-sliders" }, ...sliders.map((one) => one.row)),
+    told, voiced.place);
+
+  // ------------------------------------------------------------------------------------ what it does
+  let [code, input, frame, todo] = [[0, 0], null, 0, null];
+  function later(work) { // the last of what came since the last frame
+    todo = work;
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      todo();
+    });
+  }
+
+  function neighbours() { // the commonest label among the nearest codes, and how many have it
+    const far = Float32Array.from(labels, (_, i) => (codes[2 * i] - code[0]) ** 2 + (codes[2 * i + 1] - code[1]) ** 2);
+    const reach = far.toSorted()[Math.min(NEAR, far.length) - 1];
+    const votes = Array(10).fill(0);
+    far.forEach((distance, i) => (votes[labels[i]] += distance <= reach));
+    const most = votes.indexOf(Math.max(...votes));
+    return [most, votes[most]];
+  }
+
+  function show() {
+    const pixels = decode(Float32Array.from(code));
+    made.show(pixels);
+    const [x, y] = code.map((value, axis) => rank(axis, value));
+    Object.assign(ring.style, { left: `${100 * x}%`, top: `${100 - 100 * y}%` });
+    sliders.forEach((one, axis) => one.set([x, y][axis], number(code[axis], 2)));
+    const [most, votes] = neighbours();
+    const numbers = `Code (${number(code[0], 2)}, ${number(code[1], 2)})`;
+    const near = `Of the ${NEAR} test digits with the nearest codes, ${votes} are ${votes === 1 ? "a" : ""} ${most}${votes === 1 ? "" : "s"}.`
+      .replace("  ", " ").replace("1 are a", "one is a");
+    const error = input && `Squared error ${number(input.reduce((sum, v, i) => sum + (v - pixels[i]) ** 2, 0), 1)}.`;
+    told.textContent = `${numbers}. ${near} ${error ?? "The code was set by hand; no drawing belongs to it."}`;
+    root.dataset.code = code.join(" ");
+    voiced.say(told.textContent);
+  }
+  function look(pixels) { // a drawing goes in
+    input = pixels;
+    seen.show(pixels);
+    if (pixels) code = [...encode(pixels)];
+    if (pixels) show();
+    else told.textContent = "Draw a digit, take one, or move the ring on the map.";
+  }
+  function walk(to) { // the code is set by hand
+    code = to;
+    input = null;
+    seen.show(null);
+    show();
+  }
+  const last = Array(10).fill(-1); // of each digit, the place of the one that was taken last
+  function take(digit) {
+    const all = [...picks.keys()].filter((i) => picks[i] === digit);
+    const i = (last[digit] = all[(all.indexOf(last[digit]) + 1) % all.length]);
+    const picture = make("canvas", { width: SIDE, height: SIDE });
+    const pen = picture.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(sheet, (i % columns) * SIDE, Math.floor(i / columns) * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE);
+    const { data } = pen.getImageData(0, 0, SIDE, SIDE);
+    paper.show(picture);
+    root.dataset.taken = i;
+    look(Float32Array.from({ length: SIDE * SIDE }, (_, k) => data[4 * k] / 255));
+  }
+
+  keys.forEach((key, k) => key.addEventListener("click", () => take(digits[k])));
+  clear.addEventListener("click", () => {
+    paper.clear();
+    look(null);
+  });
+  drag(map, (event) => {
+    const box = map.getBoundingClientRect();
+    const part = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+    later(() => walk(part.map((v, axis) => at(axis, v))));
+  });
+
+  new ResizeObserver(() => {
+    const sharp = window.devicePixelRatio || 1;
+    const [wide, tall] = [cloud.clientWidth, cloud.clientHeight];
+    Object.assign(cloud, { width: Math.round(wide * sharp), height: Math.round(tall * sharp) });
+    const pen = cloud.getContext("2d");
+    pen.scale(sharp, sharp);
+    labels.forEach((label, i) => {
+      pen.fillStyle = colours[label];
+      pen.globalAlpha = 0.8;
+      pen.fillRect(rank(0, codes[2 * i]) * wide - 1.2, (1 - rank(1, codes[2 * i + 1])) * tall - 1.2, 2.4, 2.4);
+    });
+  }).observe(cloud);
+
+  el.append(root);
+  look(null);
+  walk([at(0, 0.5), at(1, 0.5)]);
+  const begin = () => take(digits[Math.floor(digits.length / 4)]);
+  if (sheet.complete && sheet.naturalWidth) begin();
+  else sheet.addEventListener("load", begin, { once: true });
+}
+
+export default { render };

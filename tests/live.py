@@ -1,0 +1,106 @@
+"""What the tests of live widgets share: a page to put one in, and a window that watches for errors."""
+
+import base64
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+PROBE = Path(__file__).with_name("probe.js")
+PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>t</title><link rel="icon" href="data:,">
+<style>body {{ margin: 8px; background: #fff; color: #222 }}
+[data-theme=dark] body {{ background: #121212; color: #ddd }}</style></head>
+<body><main><article><h1>T</h1><p>Before.</p>{}<p id="after">After.</p>
+<div style="height: 1500px"></div></article></main></body></html>"""
+# from the moment at which a hand moves to the frame that shows what comes of it, in milliseconds
+WATCH = """(kind) => { window.waits = []; addEventListener(kind, (event) => requestAnimationFrame(() => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => window.waits.push(performance.now() - event.timeStamp);
+  port2.postMessage(0); // comes after the frame is painted
+}), true); }"""
+
+
+@contextmanager
+def window(chromium, address, **options):
+    """A page that is open; on leaving, it must have failed nowhere and asked no other host."""
+    defaults = {"viewport": {"width": 800, "height": 860}, "reduced_motion": "reduce"}
+    context = chromium.new_context(**defaults | options)
+    page, errors, requests = context.new_page(), [], []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: m.type != "error" or errors.append(m.text))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address, wait_until="load")
+    page.wait_for_timeout(100)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not errors, errors
+    assert all(url.startswith(("http://127.0.0.1", "data:", "blob:")) for url in requests), requests
+
+
+def settle(page):
+    page.evaluate("() => new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
+
+
+def troubles(page):
+    """What axe and the page tests' own probe find."""
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    grave = [v for v in found if v["impact"] in {"serious", "critical"}]
+    texts = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in grave]
+    probe = PROBE.read_text("utf-8")
+    return texts + page.evaluate(f"{probe}.silent()") + page.evaluate(f"{probe}.overflow()")
+
+
+def drag(page, start, *stops):
+    page.mouse.move(*start)
+    page.mouse.down()
+    for stop in stops:
+        page.mouse.move(*stop, steps=3)
+    page.mouse.up()
+    settle(page)
+
+
+def run_packed(layers, x):
+    """A packed network on (N, inputs), by NumPy: what ``static/mlp.js`` is to give."""
+    acts = {
+        "relu": lambda v: np.maximum(v, 0),
+        "silu": lambda v: v / (1 + np.exp(-v)),
+        "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+        "tanh": np.tanh,
+    }
+    for layer in layers:
+        if isinstance(layer, str):
+            x = acts[layer](x)
+            continue
+        read = {name: base64.b64decode(layer[name]) for name in ("weights", "steps", "bias")}
+        whole = np.frombuffer(read["weights"], np.int8).reshape(-1, layer["inputs"])
+        steps, bias = (np.frombuffer(read[name], "<f4").astype(float) for name in ("steps", "bias"))
+        x = x @ (whole * steps[:, None]).T + bias
+    return x
+
+
+def centred(ink):
+    """Ink of any size as MNIST has its digits, by NumPy: what ``static/draw.js`` is to give.
+
+    A box of 20 by 20 holds the ink, averaged over each pixel's area; the box is put where the
+    centre of mass, rounded, is pixel 14 (counted from 0), as it is for all of MNIST's digits.
+    """
+
+    def resize(length):  # (20, length): how much of each point falls on each pixel
+        edges = np.arange(length + 1) * scale + np.floor((20 - length * scale) / 2)
+        cells = np.arange(20)[:, None]
+        return np.clip(np.minimum(edges[1:], cells + 1) - np.maximum(edges[:-1], cells), 0, None)
+
+    rows, columns = np.flatnonzero(ink.max(1)), np.flatnonzero(ink.max(0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = 20 / max(ink.shape)
+    box = resize(ink.shape[0]) @ ink @ resize(ink.shape[1]).T
+    middle = [np.round((box.sum(1 - k) * np.arange(20)).sum() / box.sum()) for k in (0, 1)]
+    top, left = (int(np.clip(14 - m, 0, 8)) for m in middle)
+    out = np.zeros((28, 28))
+    out[top : top + 20, left : left + 20] = box
+    return out
