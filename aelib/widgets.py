@@ -300,7 +300,7 @@ class DrawDigit(Widget):
                     f"{tuple(pictures.shape)}, {pictures.dtype}"
                 )
         images, examples = images.detach().cpu(), examples.detach().cpu()
-        marks = projector._array(labels)
+        marks = as_array(labels)
         if marks.shape != (len(images),) or not 10 <= len(images) <= 10_000:
             raise ValueError(f"{len(images)} images, from 10 to 10000, and labels {marks.shape}")
         if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
@@ -334,7 +334,7 @@ class DrawDigit(Widget):
             "middles": {str(k): np.median(points[marks == k], axis=0).tolist() for k in kinds},
             "colours": plots.DIGIT_COLOURS,
             "picks": _text(marks[picks].astype(np.uint8)),
-            "sheet": _sheet(projector._images(images[picks], len(picks))),
+            "sheet": _sheet(as_bytes(images[picks], len(picks))),
         }
         fig, axes = plots.figure(1, 3, width=7.0, height=2.9, width_ratios=(1, 1.6, 1))
         for ax, picture, title in (
