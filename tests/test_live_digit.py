@@ -149,7 +149,7 @@ def through_the_canvas(page, x, smooth):
 
 # smoothing widens a digit by half a pixel on each side, so that it comes back a little smaller
 @pytest.mark.parametrize(
-    ("smooth", "off", "median"), [(False, 0.001, 0.02), (True, 0.05, 0.25)], ids=["sharp", "smooth"]
+    ("smooth", "off", "median"), [(False, 0.001, 0.05), (True, 0.05, 0.25)], ids=["sharp", "smooth"]
 )
 def test_test_digits_through_the_canvas_land_where_pytorch_puts_them(
     page, digits, model, smooth, off, median
@@ -207,13 +207,13 @@ def test_what_was_packed_is_close_to_pytorch(shown, digits, model):
     codes = live.run_packed(state["encoder"], x.flatten(1).numpy())
     apart = np.abs(codes - z.numpy()) / spread
     assert np.median(apart) < 0.02
-    assert np.quantile(apart, 0.99) < 0.12
+    assert np.quantile(apart, 0.99) < 0.3
     drawn = live.run_packed(state["decoder"], z.numpy())
-    assert np.sqrt(np.square(drawn - x_hat).mean()) < 0.015
+    assert np.sqrt(np.square(drawn - x_hat).mean()) < 0.02
 
 
 def test_it_is_light(shown):
-    assert len(shown._repr_html_()) < 1_000_000
+    assert len(shown._repr_html_()) < 600_000
 
 
 # --------------------------------------------------------------------------------------- what is shown

@@ -102,8 +102,8 @@ function render({ model, el }) {
     sliders.forEach((one, axis) => one.set([x, y][axis], number(code[axis], 2)));
     const [most, votes] = neighbours();
     const numbers = `Code (${number(code[0], 2)}, ${number(code[1], 2)})`;
-    const near = `Of the ${NEAR} test digits with the nearest codes, ${votes} are ${votes === 1 ? "a" : ""} ${most}${votes === 1 ? "" : "s"}.`
-      .replace("  ", " ").replace("1 are a", "one is a");
+    const alike = votes > 1 ? `${votes} are ${most}s` : `1 is a ${most}`;
+    const near = `Of the ${NEAR} test digits with the nearest codes, ${alike}.`;
     const error = input && `Squared error ${number(input.reduce((sum, v, i) => sum + (v - pixels[i]) ** 2, 0), 1)}.`;
     told.textContent = `${numbers}. ${near} ${error ?? "The code was set by hand; no drawing belongs to it."}`;
     root.dataset.code = code.join(" ");
