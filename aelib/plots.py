@@ -34,6 +34,7 @@ __all__ = [
     "figure",
     "history",
     "image_grid",
+    "picture",
     "reconstructions",
     "show",
 ]
@@ -63,7 +64,7 @@ _STYLE = {
 
 
 class Picture:
-    """A finished figure: inline SVG with alternative text. Made by :func:`show`."""
+    """A finished figure: inline SVG with alternative text. Made by :func:`picture`."""
 
     def __init__(self, svg: str, alt: str) -> None:
         self.svg, self.alt = svg, alt
@@ -89,7 +90,46 @@ def show(figure: Figure, alt: str) -> None:
     """
     from IPython.display import display
 
-    display(Picture(_svg(figure, alt), alt))
+    display(picture(figure, alt))
+
+
+def picture(figure: Figure, alt: str) -> Picture:
+    """A figure as one ``<svg>`` element that can stand in any page.
+
+    Args:
+        figure: as for :func:`show`, which puts the picture on the page at once.
+        alt: as for :func:`show`.
+
+    Returns:
+        The picture; its ``svg`` is the element as text, the same for the same figure and ``alt``.
+
+    Raises:
+        TypeError: if ``figure`` is no figure.
+        ValueError: if ``alt`` is too short to say anything.
+    """
+    if not isinstance(figure, Figure):
+        raise TypeError(f"a matplotlib Figure is needed; got {type(figure).__name__}")
+    if not isinstance(alt, str) or len(alt.strip()) < 40:
+        raise ValueError(f"say in at least 40 characters what the figure shows; got {alt!r}")
+    file = io.StringIO()
+    # A fixed salt makes the same figure the same text; ids get a prefix of their own below.
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": "aelib"}):
+        figure.savefig(file, format="svg", transparent=True, dpi=160)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _smaller_png, svg)
+    svg = re.sub(r'(<image [^>]*?width="(\d+)"[^>]*?) style="image-rendering[^"]*"', _smooth, svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    prefix = "f" + hashlib.sha256((svg + alt).encode()).hexdigest()[:8]
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    svg = re.sub(r"#000000\b", "currentColor", svg)
+    width, height = (72 * size for size in figure.get_size_inches())
+    opening = (
+        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width:g} {height:g}" '
+        f'fill="currentColor" style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
+        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    )
+    return Picture(re.sub(r"^<svg[^>]*>", opening, svg).rstrip(), alt)
 
 
 def figure(
@@ -320,33 +360,6 @@ def _pictures(images: Tensor) -> NDArray[np.float64]:
         )
     values = array.permute(0, 2, 3, 1).double().numpy()
     return values / 255 if array.dtype == torch.uint8 else values
-
-
-def _svg(figure: Figure, alt: str) -> str:
-    """The figure as one ``<svg>`` element that can stand in any page."""
-    if not isinstance(figure, Figure):
-        raise TypeError(f"show needs a matplotlib Figure; got {type(figure).__name__}")
-    if not isinstance(alt, str) or len(alt.strip()) < 40:
-        raise ValueError(f"say in at least 40 characters what the figure shows; got {alt!r}")
-    file = io.StringIO()
-    # A fixed salt makes the same figure the same text; ids get a prefix of their own below.
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "aelib"}):
-        figure.savefig(file, format="svg", transparent=True, dpi=160)
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _smaller_png, svg)
-    svg = re.sub(r'(<image [^>]*?width="(\d+)"[^>]*?) style="image-rendering[^"]*"', _smooth, svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    prefix = "f" + hashlib.sha256((svg + alt).encode()).hexdigest()[:8]
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
-    svg = re.sub(r"#000000\b", "currentColor", svg)
-    width, height = (72 * size for size in figure.get_size_inches())
-    opening = (
-        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width:g} {height:g}" '
-        f'fill="currentColor" style="width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
-        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-    )
-    return re.sub(r"^<svg[^>]*>", opening, svg).rstrip()
 
 
 def _smooth(image: re.Match[str]) -> str:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from aelib._arrays import as_array, as_bytes
+
 __all__ = ["LARGEST_SHEET", "export", "sprite"]
 
 LARGEST_SHEET = 8192
@@ -81,7 +83,7 @@ def export(
     np.savetxt(text, table, fmt="%.9g", delimiter="\t")  # nine digits name one float32
     files = {"vectors.tsv": text.getvalue().encode(), "metadata.tsv": "".join(lines).encode()}
     if images is not None:
-        pictures = _images(images, len(table))
+        pictures = as_bytes(images, len(table))
         size = pictures.shape[2:]
         if size[0] != size[1]:
             raise ValueError(
@@ -115,7 +117,7 @@ def sprite(images: ArrayLike) -> NDArray[np.uint8]:
         ValueError: if shapes or values do not fit, or the sheet would be wider or taller than
             :data:`LARGEST_SHEET`.
     """
-    pictures = _images(images)
+    pictures = as_bytes(images)
     count, channels, height, width = pictures.shape
     side = int(np.ceil(np.sqrt(count)))
     if side * max(height, width) > LARGEST_SHEET:
@@ -131,13 +133,8 @@ def sprite(images: ArrayLike) -> NDArray[np.uint8]:
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
-def _array(values: Any) -> NDArray[Any]:
-    """An array, also of a tensor that has a gradient or lives on another device."""
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-
-
 def _vectors(vectors: ArrayLike) -> NDArray[np.float32]:
-    array = _array(vectors)
+    array = as_array(vectors)
     if array.ndim != 2 or len(array) == 0 or array.shape[1] < 2:
         raise ValueError(f"vectors are of shape (N, D), N > 0 and D > 1; got {array.shape}")
     with np.errstate(over="ignore"):
@@ -145,20 +142,6 @@ def _vectors(vectors: ArrayLike) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise ValueError("vectors hold NaN or infinity, which the projector cannot read")
     return array
-
-
-def _images(images: ArrayLike, count: int | None = None) -> NDArray[np.uint8]:
-    """Images as bytes, (N, 1 or 3, H, W)."""
-    array = _array(images)
-    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
-        raise ValueError(f"images are of shape (N, 1, H, W) or (N, 3, H, W); got {array.shape}")
-    if count is not None and len(array) != count:
-        raise ValueError(f"one image a point is needed, {count}; got {len(array)}")
-    if array.dtype == np.uint8:
-        return array
-    if not (array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1):  # NaN fails too
-        raise ValueError("images are uint8, or floats from 0 to 1 without NaN; clamp them first")
-    return np.rint(array * 255).astype(np.uint8)
 
 
 def _metadata(
@@ -170,7 +153,7 @@ def _metadata(
         raise ValueError("labels are needed: one column at least")
     texts = []
     for name, column in columns.items():
-        array = _array(column)
+        array = as_array(column)
         if array.shape != (count,):
             raise ValueError(f"{name}: one label a vector is needed, ({count},); got {array.shape}")
         values: list[Any] = array.tolist()

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from aelib import plots, projector
+from aelib._arrays import as_array, as_bytes
 
 __all__ = ["PointCloud", "Widget"]
 
@@ -42,7 +43,7 @@ class Widget:
 
     def __init__(self, kind: str, state: Mapping[str, Any], still: Figure, alt: str) -> None:
         self.alt = alt
-        picture = plots.Picture(plots._svg(still, alt), alt)._repr_html_()
+        picture = plots.picture(still, alt)._repr_html_()
         # "<" would let a text end the element that it stands in
         packed = json.dumps(state | {"alt": alt}, separators=(",", ":")).replace("<", "\\u003c")
         code = (_STATIC / f"{kind}.js").read_text("utf-8")
@@ -97,7 +98,7 @@ class PointCloud(Widget):
         if not isinstance(clouds, Mapping):
             raise TypeError('clouds are given by name: {"PCA": codes, …}; got no mapping')
         points = {str(name): _normal(cloud, name) for name, cloud in clouds.items()}
-        marks = projector._array(labels)
+        marks = as_array(labels)
         sizes = {name: len(cloud) for name, cloud in points.items()}
         if not points or set(sizes.values()) != {marks.size} or marks.ndim != 1:
             raise ValueError(f"{marks.shape} labels, and clouds of as many points; got {sizes}")
@@ -107,7 +108,7 @@ class PointCloud(Widget):
         texts = [str(name) for name in (range(last + 1) if names is None else names)]
         if len(texts) <= last:
             raise ValueError(f"names are needed for the labels 0 to {last}; got {len(texts)}")
-        pictures = projector._images(images, marks.size)
+        pictures = as_bytes(images, marks.size)
 
         texts = texts[: last + 1]
         state = {
@@ -133,7 +134,7 @@ class PointCloud(Widget):
 
 def _normal(cloud: ArrayLike, name: object) -> NDArray[np.float64]:
     """A cloud about its mean, with nearly all its points at most 1 from it."""
-    points = projector._array(cloud)
+    points = as_array(cloud)
     if points.ndim != 2 or points.shape[1] != 3 or not 0 < len(points) <= 10_000:
         raise ValueError(f"{name}: a cloud is of shape (N, 3), 0 < N ≤ 10000; got {points.shape}")
     points = points.astype(np.float64)

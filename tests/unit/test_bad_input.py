@@ -498,6 +498,10 @@ CASES = {
     + too_much(corruption.salt_and_pepper),
     # ----------------------------------------------------------------------------------- plots
     "plots.Picture": [(lambda: plots.Picture("<svg>"), TypeError, "alt")],
+    "plots.picture": [
+        (lambda: plots.picture(plots.figure()[0], "a plot"), ValueError, "40 characters.*'a plot'"),
+        (lambda: plots.picture(None, ALT), TypeError, "Figure.*NoneType"),
+    ],
     "plots.show": [
         (lambda: plots.show(plots.figure()[0], "a plot"), ValueError, "40 characters.*'a plot'"),
         (lambda: plots.show(plots.figure()[0], " " * 60), ValueError, "40 characters"),

@@ -17,7 +17,7 @@ import pytest
 import aelib
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(m.name for m in pkgutil.iter_modules(aelib.__path__))
+MODULES = sorted(m.name for m in pkgutil.iter_modules(aelib.__path__) if m.name[0] != "_")
 DOCUMENTED = {
     "checks", "corruption", "data", "losses", "metrics", "models", "plots", "projector", "training",
     "widgets",
@@ -103,8 +103,9 @@ def test_arrows_run_one_way():
         "checks": set(),
         "training": {"data", "plots"},  # plots only when a history plots itself
         "plots": {"training"},
-        "projector": set(),
-        "widgets": {"plots", "projector"},
+        "_arrays": set(),
+        "projector": {"_arrays"},
+        "widgets": {"_arrays", "plots", "projector"},
     }
     for name, may in allowed.items():
         tree = ast.parse((ROOT / "aelib" / f"{name}.py").read_text(encoding="utf-8"))
@@ -114,6 +115,23 @@ def test_arrows_run_one_way():
                 inner = node.module.removeprefix("aelib").removeprefix(".")
                 used |= {inner} if inner else {alias.name for alias in node.names}
         assert used <= may, f"{name} uses {used - may}"
+
+
+def test_no_module_borrows_what_another_keeps_to_itself():
+    for path in (ROOT / "aelib").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        imports = [n for n in nodes if isinstance(n, ast.ImportFrom)]
+        names = {a.asname or a.name for n in imports if n.module == "aelib" for a in n.names}
+        private = {
+            a.name for n in imports if (n.module or "").startswith("aelib.") for a in n.names
+        } | {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in names
+        }
+        assert not [name for name in private if name.startswith("_")], path.name
 
 
 def test_seed_makes_random_numbers_repeat():

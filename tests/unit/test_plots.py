@@ -64,6 +64,10 @@ def test_one_svg_with_a_role_and_a_name(shown):
     assert ALT in repr(picture)
 
 
+def test_what_is_shown_is_the_picture_of_the_figure(shown):
+    assert shown(line()).svg == plots.picture(line(), ALT).svg
+
+
 def test_alternative_text_is_escaped(shown):
     alt = 'A "code" of 2 numbers < 3 & more, which the reader hears in full.'
     assert parsed(shown(line(), alt)).get("aria-label") == alt

@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -900,7 +901,8 @@ def test_bad_arguments_of_evaluate_and_predict():
 
 # ---------------------------------------------------------------------------------- the bar
 def test_the_bar_is_quiet_in_a_log_and_silent_when_asked(monkeypatch):
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    # tqdm read the environment when it was imported: say here what TQDM_DISABLE would leave open
+    monkeypatch.setattr(training, "tqdm", partial(training.tqdm, disable=False))
     for progress in (True, False):
         stream = io.StringIO()
         monkeypatch.setattr(sys, "stderr", stream)
