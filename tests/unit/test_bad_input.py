@@ -232,6 +232,11 @@ CASES = {
         (lambda: data.image_folder(None), TypeError, "NoneType"),
     ],
     "data.mnist": [(lambda: data.mnist(3), TypeError, "int")],  # files: see test_data.py
+    "data.weights": [  # files and the network: see test_weights.py
+        (lambda: data.weights("faces"), ValueError, "faces_attributes, faces_vae.*'faces'"),
+        (lambda: data.weights(None), ValueError, "None"),
+        (lambda: data.weights("faces_vae", 3), TypeError, "int"),
+    ],
     "data.shift": [
         (lambda: data.shift(X[0]), ValueError, r"\(N, C, H, W\).*\(1, 3, 3\)"),
         (lambda: data.shift(X, -1), ValueError, "at least 0.*-1"),
