@@ -37,7 +37,7 @@ FOLDER, WORK = ROOT / "data" / "models", ROOT / "_build" / "faces_models"
 NAMES = ("faces_attributes", "faces_vae", "faces_gan")
 VALIDATION = 1000
 
-ATTRIBUTES = {"epochs": 8, "batch_size": 64, "lr": 3e-3}
+ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
 VAE = {"epochs": 90, "batch_size": 64, "lr": 2e-3}
 VARIANCE = 0.05
 GAN = {"epochs": 45, "batch_size": 32}
