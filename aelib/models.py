@@ -465,7 +465,8 @@ class AttributeNetwork(nn.Module):
             layers += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU()]
             layers += [nn.MaxPool2d(2)]
         cells = (shape[1] // 8) * (shape[2] // 8)
-        layers += [nn.Flatten(), nn.Linear(4 * width * cells, features), nn.ReLU()]
+        layers += [nn.Flatten(), nn.Linear(4 * width * cells, features)]
+        layers += [nn.BatchNorm1d(features), nn.ReLU()]
         self.body = nn.Sequential(*layers)
         self.heads = nn.ModuleDict({name: nn.Linear(features, n) for name, n in values.items()})
 

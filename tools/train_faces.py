@@ -37,8 +37,8 @@ FOLDER, WORK = ROOT / "data" / "models", ROOT / "_build" / "faces_models"
 NAMES = ("faces_attributes", "faces_vae", "faces_gan")
 VALIDATION = 1000
 
-ATTRIBUTES = {"epochs": 8, "batch_size": 64, "lr": 3e-3}
-VAE = {"epochs": 90, "batch_size": 64, "lr": 2e-3}
+ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
+VAE = {"epochs": 40, "batch_size": 64, "lr": 2e-3}
 VARIANCE = 0.05
 GAN = {"epochs": 45, "batch_size": 32}
 GAN_RATE, GAN_BETAS, SMOOTHING = 2e-4, (0.5, 0.999), 0.1
@@ -133,7 +133,7 @@ def train_gan() -> None:
         return (losses.discriminator_loss(real, fake) + SMOOTHING * real).mean()
 
     def generator(model, batch):
-        model.follow()
+        model.follow(0.002)
         fake = model.generator(torch.randn(len(batch.x), model.code))
         return losses.generator_loss(model.discriminate(fake)).mean()
 
@@ -159,6 +159,7 @@ def train_gan() -> None:
         players,
         train,
         optimiser=adam,
+        schedule=lambda progress: min(1.0, 2 * (1 - progress)),  # falls in the second half
         on_epoch=keep,
         checkpoint=WORK / "gan.safetensors",
         **GAN,
