@@ -39,9 +39,9 @@ VALIDATION = 1000
 
 ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
 VAE = {"epochs": 40, "batch_size": 64, "lr": 2e-3}
-VARIANCE = 0.05
+VARIANCE = 0.2
 GAN = {"epochs": 45, "batch_size": 32}
-GAN_RATE, GAN_BETAS, SMOOTHING = 2e-4, (0.5, 0.999), 0.1
+GAN_RATE, GAN_BETAS, SMOOTHING = 5e-4, (0.5, 0.999), 0.1
 
 
 def faces() -> tuple[data.ImageSet, data.Split, data.Split]:
