@@ -40,7 +40,7 @@ VALIDATION = 1000
 ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
 VAE = {"epochs": 40, "batch_size": 64, "lr": 2e-3}
 VARIANCE = 0.05
-GAN = {"epochs": 45, "batch_size": 32}
+GAN = {"epochs": 42, "batch_size": 32}
 GAN_RATE, GAN_BETAS, SMOOTHING = 5e-4, (0.5, 0.999), 0.1
 
 
