@@ -446,7 +446,7 @@ def _mend(archive: Path, md5: str) -> None:
 _REPOSITORY = "https://raw.githubusercontent.com/autoencoder-course/autoencoders/main"
 _FACES_SHA256 = "c7df64fdcc6d36a4d9fbe6080477db691eefa91daf08767b148a85468369b262"
 _WEIGHTS_SHA256 = {
-    "faces_attributes": "",
+    "faces_attributes": "5610ad6e2db42329ccbe82f86fcc0eaeee3c853fbc44efc76c00e16333bb9984",
     "faces_vae": "",
     "faces_gan": "",
 }

@@ -40,8 +40,8 @@ VALIDATION = 1000
 ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
 VAE = {"epochs": 40, "batch_size": 64, "lr": 2e-3}
 VARIANCE = 0.05
-GAN = {"epochs": 45, "batch_size": 32}
-GAN_RATE, GAN_BETAS, SMOOTHING = 2e-4, (0.5, 0.999), 0.1
+GAN = {"epochs": 42, "batch_size": 32}
+GAN_RATE, GAN_BETAS, SMOOTHING = 5e-4, (0.5, 0.999), 0.1
 
 
 def faces() -> tuple[data.ImageSet, data.Split, data.Split]:
@@ -180,10 +180,19 @@ def report(decoder, validation: data.Split):
     return on_epoch
 
 
-def sample(decode, count: int = VALIDATION) -> torch.Tensor:
-    """Images from draws of the prior, the same draws every time."""
+def sample(decode, codes: torch.Tensor | None = None, count: int = VALIDATION) -> torch.Tensor:
+    """Images from the same draws every time, of the prior or of a Gaussian fitted to codes."""
     z = torch.randn(count, 64, generator=torch.Generator().manual_seed(1))
+    if codes is not None:
+        z = codes.mean(0) + z @ torch.linalg.cholesky(codes.T.cov()).T
     return training.predict(decode, z)
+
+
+def codes_of(vae: models.ConvolutionalVAE, train: data.Split) -> torch.Tensor:
+    """One draw of each training face's posterior: draws of the aggregate posterior."""
+    mean, log_variance = training.predict(vae.encoder, train).chunk(2, dim=1)
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(2))
+    return mean + (log_variance / 2).exp() * noise
 
 
 def score(images: torch.Tensor, real: torch.Tensor, judge: torch.nn.Module) -> dict[str, float]:
@@ -214,8 +223,12 @@ def scores(folder: Path = FOLDER) -> dict[str, dict[str, float]]:
     vae, gan = stored_network("faces_vae", folder), stored_network("faces_gan", folder)
     error = losses.squared_error(training.predict(vae, test), test.pixels).mean().item()
     pictures = {"faces held out": validation.pixels}
-    for name, decode in (("VAE", vae.decode), ("GAN", gan.generate)):
-        pictures[name] = sample(decode)
+    for name, images in (
+        ("VAE", sample(vae.decode)),
+        ("VAE, codes from a Gaussian fitted to codes", sample(vae.decode, codes_of(vae, train))),
+        ("GAN", sample(gan.generate)),
+    ):
+        pictures[name] = images
         found[name] = score(pictures[name], real, judge)
     found["VAE"]["squared error of test faces"] = error
     for name, images in pictures.items():
