@@ -447,8 +447,8 @@ _REPOSITORY = "https://raw.githubusercontent.com/autoencoder-course/autoencoders
 _FACES_SHA256 = "c7df64fdcc6d36a4d9fbe6080477db691eefa91daf08767b148a85468369b262"
 _WEIGHTS_SHA256 = {
     "faces_attributes": "5610ad6e2db42329ccbe82f86fcc0eaeee3c853fbc44efc76c00e16333bb9984",
-    "faces_vae": "",
-    "faces_gan": "",
+    "faces_vae": "88301458d152c2f446f9cc1ce54e00bd26aa5c8c30422a6528d7632bfeb289a6",
+    "faces_gan": "1e3259b22091c09564fec7a58ca4aca0a6bf9268a9ea6f14071ff566ad0679fb",
 }
 _ATTEMPTS, _PAUSE, _TIMEOUT = 3, 2.0, 30.0  # of a download; seconds
 

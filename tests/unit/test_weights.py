@@ -142,3 +142,25 @@ def test_check_names_what_is_off():
     wrong["GAN"]["sharpness"] *= 1.1
     assert re.fullmatch(r"GAN, sharpness: .* on record, .* measured", train_faces.check(wrong)[0])
     assert np.isfinite(list(RECORDED["VAE"].values())).all()
+
+
+def test_the_script_trains_stops_and_goes_on(tmp_path, monkeypatch, faces):
+    """All three networks for an epoch on few faces; a second start finds the work done."""
+    monkeypatch.setattr(train_faces, "FOLDER", tmp_path)
+    monkeypatch.setattr(train_faces, "WORK", tmp_path)
+    monkeypatch.setattr(data, "cartoon_faces", lambda size: faces)  # read once
+    monkeypatch.setattr(train_faces, "faces", lambda: (faces, faces.train[:64], faces.test[:32]))
+    monkeypatch.setattr(train_faces.sample, "__defaults__", (None, 32))
+    for settings in (train_faces.ATTRIBUTES, train_faces.VAE, train_faces.GAN):
+        monkeypatch.setitem(settings, "epochs", 1)
+    steps = (train_faces.train_attributes, train_faces.train_vae, train_faces.train_gan)
+    for train, name in zip(steps, train_faces.NAMES, strict=True):
+        train()
+        first = (tmp_path / f"{name}.safetensors").read_bytes()
+        train()
+        assert (tmp_path / f"{name}.safetensors").read_bytes() == first
+        model = train_faces.new_network(name)
+        stored = train_faces.load_file(tmp_path / f"{name}.safetensors")
+        assert {v.dtype for v in stored.values()} == {torch.float16, torch.int64}
+        assert any(not torch.equal(stored[k].float(), v) for k, v in model.named_parameters())
+        model.load_state_dict(stored)
