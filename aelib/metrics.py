@@ -20,7 +20,7 @@ __all__ = [
     "importance_weighted_bound",
     "knn_accuracy",
     "linear_probe",
-    "nearest",
+    "nearest_images",
     "principal_angles",
     "psnr",
     "sharpness",
@@ -318,7 +318,9 @@ def coverage(made: ArrayLike, real: ArrayLike, k: int = 5) -> float:
     return float((distances[:, -1] <= radii[:, -1]).mean())
 
 
-def nearest(images: ArrayLike, others: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def nearest_images(
+    images: ArrayLike, others: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """For each image the closest of some others: has a generator copied what it was shown?
 
     Args:

@@ -231,7 +231,7 @@ def scores(folder: Path = FOLDER) -> dict[str, dict[str, float]]:
         found[name] = score(pictures[name], real, judge)
     found["VAE"]["squared error of test faces"] = error
     for name, images in pictures.items():
-        _, distances = metrics.nearest(images, train.pixels)
+        _, distances = metrics.nearest_images(images, train.pixels)
         found[name]["distance to the nearest training face"] = float(distances.mean())
     return found
 

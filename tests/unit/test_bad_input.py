@@ -479,11 +479,15 @@ CASES = {
         (lambda: metrics.coverage(CODES, CODES, 4), ValueError, "1 to 3.*got 4"),
         (lambda: metrics.coverage(CODES, CODES, 1.0), ValueError, "whole number"),
     ],
-    "metrics.nearest": [
-        (lambda: metrics.nearest(X, X[..., :2]), ValueError, r"\(4, 1, 3, 3\).*\(4, 1, 3, 2\)"),
-        (lambda: metrics.nearest(LABELS, LABELS), ValueError, r"\(N, ...\)"),
-        (lambda: metrics.nearest(X, X[:0]), ValueError, "others must be|reshape"),
-        (lambda: metrics.nearest(X * math.nan, X), ValueError, "images holds NaN"),
+    "metrics.nearest_images": [
+        (
+            lambda: metrics.nearest_images(X, X[..., :2]),
+            ValueError,
+            r"\(4, 1, 3, 3\).*\(4, 1, 3, 2\)",
+        ),
+        (lambda: metrics.nearest_images(LABELS, LABELS), ValueError, r"\(N, ...\)"),
+        (lambda: metrics.nearest_images(X, X[:0]), ValueError, "others must be|reshape"),
+        (lambda: metrics.nearest_images(X * math.nan, X), ValueError, "images holds NaN"),
     ],
     "metrics.sharpness": [
         (lambda: metrics.sharpness(X[0]), ValueError, r"\(1, 3, 3\)"),

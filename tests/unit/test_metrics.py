@@ -442,9 +442,9 @@ def test_nearest_against_all_distances(seed):
         rows(seed + 1, 9, 12).reshape(9, 3, 2, 2),
     )
     distances = np.sqrt(((images[:, None] - others[None]) ** 2).sum((2, 3, 4)))
-    where, how_far = metrics.nearest(images, others)
+    where, how_far = metrics.nearest_images(images, others)
     assert (where == distances.argmin(1)).all()
     np.testing.assert_allclose(how_far, distances.min(1))
-    again, zero = metrics.nearest(torch.from_numpy(others), torch.from_numpy(others))
+    again, zero = metrics.nearest_images(torch.from_numpy(others), torch.from_numpy(others))
     assert again.tolist() == list(range(9))
     np.testing.assert_allclose(zero, 0, atol=1e-6)
