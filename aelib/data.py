@@ -30,6 +30,7 @@ __all__ = [
     "large_faces",
     "mnist",
     "shift",
+    "weights",
 ]
 
 
@@ -342,6 +343,41 @@ def image_folder(path: str | Path, size: int = 32, test: float = 0.1, seed: int 
     )
 
 
+def weights(name: str, root: str | Path | None = None) -> dict[str, Tensor]:
+    """Weights of a network that was trained beforehand, by ``tools/train_faces.py``.
+
+    ``"faces_attributes"`` is of an :class:`aelib.models.AttributeNetwork`, ``"faces_vae"`` of an
+    :class:`aelib.models.ConvolutionalVAE`, ``"faces_gan"`` of an :class:`aelib.models.GAN`; the
+    latter two have their default sizes::
+
+        model = models.ConvolutionalVAE()
+        model.load_state_dict(data.weights("faces_vae"))
+
+    In a copy of the course the files lie in ``data/models`` and no network is asked. Elsewhere each
+    is downloaded once, from the course's repository. Every time its SHA-256 is checked; a damaged
+    file is named and fetched again. Nothing is unpickled.
+
+    Args:
+        name: which network.
+        root: folder that holds, or will hold, ``models``; by default as for :func:`mnist`.
+
+    Returns:
+        A state dict, ``float32`` on the CPU; in evaluation mode the model is ready to use.
+
+    Raises:
+        ValueError: if there is no network of this name.
+        RuntimeError: if the file is missing or damaged and cannot be downloaded.
+    """
+    from safetensors.torch import load_file
+
+    if name not in _WEIGHTS_SHA256:
+        raise ValueError(f"there are weights of {', '.join(_WEIGHTS_SHA256)}; got {name!r}")
+    file = f"models/{name}.safetensors"
+    path = _course_file(file, _WEIGHTS_SHA256[name], root, f"The weights of {name}")
+    stored = load_file(path)
+    return {key: v.float() if v.is_floating_point() else v for key, v in stored.items()}
+
+
 def shift(x: Tensor, pixels: int = 1, generator: torch.Generator | None = None) -> Tensor:
     """Move every image by a random whole number of pixels; what comes in is 0.
 
@@ -409,29 +445,38 @@ def _mend(archive: Path, md5: str) -> None:
 # Where the course's own data are fetched from if they are not there; see _config.yml.
 _REPOSITORY = "https://raw.githubusercontent.com/autoencoder-course/autoencoders/main"
 _FACES_SHA256 = "c7df64fdcc6d36a4d9fbe6080477db691eefa91daf08767b148a85468369b262"
+_WEIGHTS_SHA256 = {
+    "faces_attributes": "5610ad6e2db42329ccbe82f86fcc0eaeee3c853fbc44efc76c00e16333bb9984",
+    "faces_vae": "88301458d152c2f446f9cc1ce54e00bd26aa5c8c30422a6528d7632bfeb289a6",
+    "faces_gan": "1e3259b22091c09564fec7a58ca4aca0a6bf9268a9ea6f14071ff566ad0679fb",
+}
 _ATTEMPTS, _PAUSE, _TIMEOUT = 3, 2.0, 30.0  # of a download; seconds
 
 
 def _faces_file(root: str | Path | None) -> Path:
     """The file of the cartoon faces, whole, downloaded if need be."""
-    folder = Path(root).expanduser() if root is not None else _data_folder()
-    path = folder / "cartoon_faces" / "faces.npz"
+    return _course_file("cartoon_faces/faces.npz", _FACES_SHA256, root, "The cartoon faces")
+
+
+def _course_file(name: str, sha256: str, root: str | Path | None, what: str) -> Path:
+    """A file of the course's own data, whole, downloaded if need be."""
+    path = (Path(root).expanduser() if root is not None else _data_folder()) / name
     state = "missing"
     if path.exists():
-        if hashlib.sha256(path.read_bytes()).hexdigest() == _FACES_SHA256:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
             return path
         state = "damaged"
-        warnings.warn(f"{path} is damaged or incomplete; fetching it again", stacklevel=3)
-    url = f"{_REPOSITORY}/data/cartoon_faces/faces.npz"
+        warnings.warn(f"{path} is damaged or incomplete; fetching it again", stacklevel=4)
+    url = f"{_REPOSITORY}/data/{name}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, path, _FACES_SHA256)
+        _fetch(url, path, sha256)
     except (OSError, http.client.HTTPException) as error:
         raise RuntimeError(
-            f"The cartoon faces could not be read: {path} is {state}, and {url} could not be "
+            f"{what} could not be read: {path} is {state}, and {url} could not be "
             f"downloaded ({error or type(error).__name__}). Check the network and run this again, "
-            "or copy the course's data/cartoon_faces/faces.npz there; in a copy of the course, "
-            "`git checkout -- data/cartoon_faces` brings it back."
+            f"or copy the course's data/{name} there; in a copy of the course, "
+            f"`git checkout -- data/{Path(name).parent}` brings it back."
         ) from error
     return path
 

@@ -14,13 +14,16 @@ from torch import Tensor, nn
 __all__ = [
     "accuracy",
     "confusion",
+    "coverage",
     "distance_to_normal",
     "frechet_distance",
     "importance_weighted_bound",
     "knn_accuracy",
     "linear_probe",
+    "nearest_images",
     "principal_angles",
     "psnr",
+    "sharpness",
     "sliced_wasserstein",
     "ssim",
 ]
@@ -286,6 +289,95 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     return float(max(between + traces - 2 * overlap, 0.0))
 
 
+def coverage(made: ArrayLike, real: ArrayLike, k: int = 5) -> float:
+    """Part of the real images that have a made one close by: low if a generator leaves kinds out.
+
+    Close is: no farther than the k-th nearest other real image. Naeem, Oh, Uh, Choi & Yoo,
+    *Reliable Fidelity and Diversity Metrics for Generative Models* (2020). One good picture that is
+    made again and again covers next to nothing.
+
+    Args:
+        made: features of the generated images, shape (N, d).
+        real: of the real ones, shape (M, d).
+        k: neighbours that set the distance, from 1 to M − 1.
+
+    Returns:
+        From 0 to 1. As many real images again give about 1 − 2⁻ᵏ.
+
+    Raises:
+        ValueError: if shapes do not fit, a value is not finite, or ``k`` is out of range.
+    """
+    generated, true = _matrix(made, "made"), _matrix(real, "real")
+    _same_width(generated, true)
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < len(true):
+        raise ValueError(
+            f"k must be a whole number from 1 to {len(true) - 1}, the other real images; got {k}"
+        )
+    radii, _ = _nearest(true, true, k + 1)  # the first is the image itself
+    distances, _ = _nearest(true, generated, 1)
+    return float((distances[:, -1] <= radii[:, -1]).mean())
+
+
+def nearest_images(
+    images: ArrayLike, others: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each image the closest of some others: has a generator copied what it was shown?
+
+    Args:
+        images: pixels or features, shape (N, ...).
+        others: what to search, of the same kind, shape (M, ...).
+
+    Returns:
+        Where in ``others`` the closest is, shape (N,), and its Euclidean distance, shape (N,).
+
+    Raises:
+        ValueError: if shapes do not fit, there is nothing to search, or a value is not finite.
+    """
+    asked, known = np.asarray(images), np.asarray(others)
+    if asked.ndim < 2 or asked.shape[1:] != known.shape[1:]:
+        raise ValueError(
+            f"images {asked.shape} and others {known.shape} must be (N, ...) and (M, ...), alike "
+            "but for their number"
+        )
+    flat = [
+        _matrix(values.reshape(len(values), -1), name)
+        for name, values in (("images", asked), ("others", known))
+    ]
+    distances, places = _nearest(*flat, 1)
+    return places[:, 0], distances[:, 0]
+
+
+def sharpness(images: ArrayLike) -> NDArray[np.float64]:
+    """How steep the edges of each image are: the 95th percentile of the gradient's length.
+
+    The gradient is that of grey values from 0 to 255, by differences to the neighbour on the right
+    and below. A percentile looks at edges and leaves out the flat rest, other than the mean of the
+    absolute Laplacian, which noise raises as well.
+
+    Args:
+        images: shape (N, 1, H, W) or (N, 3, H, W), in [0, 1], or ``uint8``.
+
+    Returns:
+        Shape (N,), in levels of grey a pixel, at least 0. Black beside white is 255.
+
+    Raises:
+        ValueError: if the shape is another one, H or W is below 2, or a value is not finite.
+    """
+    pixels = np.asarray(images)
+    if pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or min(pixels.shape[2:]) < 2:
+        raise ValueError(
+            f"sharpness needs images (N, 1 or 3, H, W) from 2 by 2; got {pixels.shape}"
+        )
+    if len(pixels) == 0 or not np.isfinite(pixels).all():
+        raise ValueError("there are no images, or they hold NaN or infinity")
+    scale = 1.0 if pixels.dtype == np.uint8 else 255.0
+    weights = (0.299, 0.587, 0.114) if pixels.shape[1] == 3 else (1.0,)  # of the eye: ITU-R BT.601
+    grey = np.tensordot(pixels * scale, weights, axes=(1, 0))
+    across = grey[:, :-1, 1:] - grey[:, :-1, :-1]
+    down = grey[:, 1:, :-1] - grey[:, :-1, :-1]
+    return np.quantile(np.hypot(across, down).reshape(len(grey), -1), 0.95, axis=1)
+
+
 def importance_weighted_bound(
     model: nn.Module,
     x: Tensor,
@@ -376,6 +468,13 @@ def _quantiles(ascending: NDArray, levels: NDArray) -> NDArray:
     above = np.minimum(below + 1, len(ascending) - 1)
     part = (place - below)[:, None]
     return (1 - part) * ascending[below] + part * ascending[above]
+
+
+def _nearest(points: NDArray, others: NDArray, k: int) -> tuple[NDArray, NDArray]:
+    """Distances to the k nearest others, ascending, and where these are; exact."""
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(others).kneighbors(points)
 
 
 def _same_width(a: NDArray, b: NDArray) -> None:

@@ -4,8 +4,9 @@ Each is written out in the chapter that teaches it, in the same code as here. Al
 of shape (N, C, H, W), or (N, ...) in general, and give back the same shape.
 """
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,17 +14,22 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
+    "GAN",
     "PCA",
     "VAE",
     "AdversarialAutoencoder",
+    "AttributeNetwork",
     "Autoencoder",
+    "ConvolutionalVAE",
     "Dropout",
     "DropoutAutoencoder",
     "LinearAutoencoder",
     "LogisticPCA",
+    "growing",
     "mlp",
     "principal_components",
     "reparameterise",
+    "shrinking",
 ]
 
 
@@ -313,6 +319,167 @@ class VAE(nn.Module):
         return self.decode(self.encode(x))
 
 
+def shrinking(shape: Sequence[int], width: int, outputs: int) -> nn.Sequential:
+    """Images to numbers: each convolution halves the sides, down to 4×4. Chapter 11 writes it out.
+
+    The encoder of :class:`ConvolutionalVAE` and the discriminator of :class:`GAN`; the layers are
+    those of Radford, Metz & Chintala, *Unsupervised Representation Learning with Deep Convolutional
+    Generative Adversarial Networks* (2016).
+
+    Args:
+        shape: of one image, (C, H, W), with H = W one of 8, 16, 32, 64, …
+        width: channels after the first convolution; each further one doubles them.
+        outputs: how many numbers come out.
+
+    Returns:
+        A module from (N, *shape) to (N, outputs).
+
+    Raises:
+        ValueError: if a number is not a positive whole one, or the sides are not as above.
+    """
+    _convolvable(shape, width, outputs)
+    widths = [width * 2**i for i in range(int(math.log2(shape[1])) - 2)]  # 32×32: three halvings
+    layers = [nn.Conv2d(shape[0], width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+    for a, b in pairwise(widths):
+        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * widths[-1], outputs))
+
+
+def growing(inputs: int, width: int, shape: Sequence[int]) -> nn.Sequential:
+    """Numbers to images: :func:`shrinking` backwards, from 4×4 up. Chapter 11 writes it out.
+
+    The decoder of :class:`ConvolutionalVAE` and the generator of :class:`GAN`.
+
+    Args:
+        inputs: how many numbers go in.
+        width: channels before the last transposed convolution, which gives those of the image.
+        shape: of one image, as for :func:`shrinking`.
+
+    Returns:
+        A module from (N, inputs) to (N, *shape), pixels in [0, 1].
+
+    Raises:
+        ValueError: as for :func:`shrinking`.
+    """
+    _convolvable(shape, width, inputs)
+    widths = [width * 2**i for i in range(int(math.log2(shape[1])) - 2)][::-1]
+    layers = [nn.Linear(inputs, 16 * widths[0]), nn.Unflatten(1, (widths[0], 4, 4))]
+    for a, b in pairwise((*widths, shape[0])):
+        layers += [nn.BatchNorm2d(a), nn.ReLU(), nn.ConvTranspose2d(a, b, 4, stride=2, padding=1)]
+    return nn.Sequential(*layers, nn.Sigmoid())
+
+
+class ConvolutionalVAE(VAE):
+    """A variational autoencoder whose layers are convolutions. Chapter 11 writes it out.
+
+    Args:
+        code: numbers in the code.
+        width: channels at half the image's size; see :func:`shrinking`.
+        shape: shape of one image, (C, H, W), with H = W one of 8, 16, 32, 64, …
+
+    Raises:
+        ValueError: as for :func:`shrinking`.
+    """
+
+    def __init__(self, code: int = 64, width: int = 32, shape: Sequence[int] = (3, 32, 32)) -> None:
+        nn.Module.__init__(self)  # what a VAE does, on other layers
+        _convolvable(shape, width, code)
+        self.encoder = shrinking(shape, width, 2 * code)
+        self.decoder = growing(code, width, shape)
+
+
+class GAN(nn.Module):
+    """A generator, a discriminator, and the generator's moving average. Chapter 11 writes it out.
+
+    Goodfellow et al., *Generative Adversarial Nets* (2014), with the layers of Radford, Metz &
+    Chintala (2016). Samples come from an average of the generator's last weights, which is calmer
+    than the generator itself: Yazıcı et al., *The Unusual Effectiveness of Averaging in GAN
+    Training* (2019).
+
+    Args:
+        code: numbers that the generator starts from.
+        width: channels at half the image's size; see :func:`shrinking`.
+        shape: shape of one image, (C, H, W), with H = W one of 8, 16, 32, 64, …
+
+    Raises:
+        ValueError: as for :func:`shrinking`.
+    """
+
+    def __init__(self, code: int = 64, width: int = 32, shape: Sequence[int] = (3, 32, 32)) -> None:
+        super().__init__()
+        self.code = code
+        self.generator = growing(code, width, shape)
+        self.discriminator = shrinking(shape, width, 1)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+
+    def generate(self, z: Tensor) -> Tensor:
+        """Codes (N, code) to images (N, *shape), by the average, in evaluation mode."""
+        return self.average.eval()(z)
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Images (N, *shape) to logits (N,): above 0 for one that it takes for true."""
+        return self.discriminator(x).squeeze(1)
+
+    @torch.no_grad()
+    def follow(self, part: float = 0.005) -> None:
+        """Move the average by a part of the way, above 0 and at most 1, to the generator."""
+        if not 0 < part <= 1:
+            raise ValueError(f"a part of the way is above 0 and at most 1; got {part}")
+        slow, fast = self.average.state_dict(), self.generator.state_dict()
+        for name, numbers in fast.items():
+            if numbers.is_floating_point():  # weights, and the means of batch normalisation
+                slow[name].lerp_(numbers, part)
+
+
+class AttributeNetwork(nn.Module):
+    """Names every attribute of a face at once; its features are a space to compare faces in.
+
+    Chapter 11 measures generated faces by it, as Heusel et al. (2017) do by a network for
+    photographs. Trained by ``tools/train_faces.py``.
+
+    Args:
+        values: how many values each attribute has, by name.
+        features: numbers in the layer that all attributes are read from.
+        width: channels at full size.
+        shape: shape of one image, (C, H, W), H and W at least 8.
+
+    Raises:
+        ValueError: if a number is not a positive whole one, or no attribute is given.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, int],
+        features: int = 64,
+        width: int = 32,
+        shape: Sequence[int] = (3, 32, 32),
+    ) -> None:
+        numbers = (*values.values(), features, width, *shape)
+        if not values or not all(isinstance(n, int) and n > 0 for n in numbers):
+            raise ValueError(f"at least one attribute, and positive whole numbers; got {numbers}")
+        if min(shape[1:]) < 8:
+            raise ValueError(f"images are halved three times: H and W from 8; got {tuple(shape)}")
+        super().__init__()
+        layers: list[nn.Module] = []
+        for a, b in pairwise((shape[0], width, 2 * width, 4 * width)):
+            layers += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU()]
+            layers += [nn.MaxPool2d(2)]
+        cells = (shape[1] // 8) * (shape[2] // 8)
+        layers += [nn.Flatten(), nn.Linear(4 * width * cells, features)]
+        layers += [nn.BatchNorm1d(features), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.heads = nn.ModuleDict({name: nn.Linear(features, n) for name, n in values.items()})
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (N, *shape) in [0, 1] to features (N, features), at least 0."""
+        return self.body(x)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Images (N, *shape) to the logits of each attribute, by name, each (N, values)."""
+        features = self.features(x)
+        return {name: head(features) for name, head in self.heads.items()}
+
+
 def principal_components(x: Tensor, code: int) -> tuple[Tensor, Tensor, Tensor]:
     """Directions of greatest variance of a cloud of points. Chapter 05 derives and writes it out.
 
@@ -402,6 +569,16 @@ class PCA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images to reconstructions, the same shape."""
         return self.decode(self.encode(x))
+
+
+def _convolvable(shape: Sequence[int], *numbers: int) -> None:
+    if not all(isinstance(n, int) and n > 0 for n in (*numbers, *shape)):
+        raise ValueError(f"sizes are positive whole numbers; got {(*numbers, *shape)}")
+    if len(shape) != 3 or shape[1] != shape[2] or shape[1] < 8 or shape[1] & (shape[1] - 1):
+        raise ValueError(
+            "convolutions that halve need square images (C, H, W), H = W a power of two from 8; "
+            f"got {tuple(shape)}"
+        )
 
 
 def _check_rate(rate: float) -> None:

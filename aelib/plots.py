@@ -373,6 +373,16 @@ def _smaller_png(base64_png: re.Match[str]) -> str:
     red, green, blue, alpha = (np.asarray(band) for band in image.split())
     if (red == green).all() and (green == blue).all():
         small = image.convert("L" if alpha.min() == 255 else "LA")
+    elif np.isin(alpha, (0, 255)).all():
+        # Soft pictures show bands in an octree's colours; the median cut knows no transparency.
+        opaque = Image.fromarray(np.dstack([red, green, blue])[alpha == 255][None])
+        palette = opaque.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=2)
+        whole = image.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
+        small = Image.fromarray(
+            np.where(alpha == 255, np.asarray(whole), 255).astype(np.uint8), "P"
+        )
+        small.putpalette((whole.getpalette() + [0] * 768)[:768])
+        small.info["transparency"] = 255
     else:
         small = image.quantize(256, method=Image.Quantize.FASTOCTREE)
     file = io.BytesIO()

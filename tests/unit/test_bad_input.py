@@ -35,6 +35,9 @@ NET = models.Autoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
 VAE = models.VAE(hidden=(4,), code=2, shape=(1, 3, 3))
 AAE = models.AdversarialAutoencoder((4,), 2, (4,), labels=3, shape=(1, 3, 3))
 DROPPED = models.DropoutAutoencoder(hidden=(4,), code=2, shape=(1, 3, 3))
+CVAE = models.ConvolutionalVAE(code=2, width=2, shape=(1, 8, 8))
+GAN = models.GAN(code=2, width=2, shape=(1, 8, 8))
+JUDGE = models.AttributeNetwork({"hair": 3}, features=4, width=2, shape=(1, 8, 8))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
 CODES = np.zeros((4, 2))
@@ -163,6 +166,20 @@ def bad_widths(make):
     ]
 
 
+def bad_convolutions(make):
+    """make(shape, width, numbers)"""
+    return [
+        *bad_widths(lambda width: make((3, 8, 8), width, 2)),
+        *bad_widths(lambda numbers: make((3, 8, 8), 2, numbers)),
+        *bad_widths(lambda channels: make((channels, 8, 8), 2, 2)),
+        (lambda: make((3, 28, 28), 2, 2), ValueError, r"power of two.*\(3, 28, 28\)"),
+        (lambda: make((3, 8, 16), 2, 2), ValueError, r"square.*\(3, 8, 16\)"),
+        (lambda: make((3, 4, 4), 2, 2), ValueError, "from 8"),
+        (lambda: make((8, 8), 2, 2), ValueError, r"\(C, H, W\)"),
+        (lambda: make(32, 2, 2), TypeError, ""),
+    ]
+
+
 def bad_batches(call):
     """Torch's own words say what does not fit; what counts is that nothing comes out."""
     return [
@@ -224,6 +241,11 @@ CASES = {
         (lambda: data.image_folder(None), TypeError, "NoneType"),
     ],
     "data.mnist": [(lambda: data.mnist(3), TypeError, "int")],  # files: see test_data.py
+    "data.weights": [  # files and the network: see test_weights.py
+        (lambda: data.weights("faces"), ValueError, "faces_attributes, faces_vae.*'faces'"),
+        (lambda: data.weights(None), ValueError, "None"),
+        (lambda: data.weights("faces_vae", 3), TypeError, "int"),
+    ],
     "data.shift": [
         (lambda: data.shift(X[0]), ValueError, r"\(N, C, H, W\).*\(1, 3, 3\)"),
         (lambda: data.shift(X, -1), ValueError, "at least 0.*-1"),
@@ -268,6 +290,31 @@ CASES = {
     "models.VAE.encode": bad_batches(VAE.encode),
     "models.VAE.decode": bad_batches(VAE.decode),
     "models.VAE.forward": bad_batches(VAE),
+    "models.shrinking": bad_convolutions(models.shrinking),
+    "models.growing": bad_convolutions(lambda shape, w, n: models.growing(n, w, shape)),
+    "models.ConvolutionalVAE": bad_convolutions(
+        lambda shape, width, code: models.ConvolutionalVAE(code, width, shape)
+    ),
+    "models.GAN": bad_convolutions(lambda shape, width, code: models.GAN(code, width, shape)),
+    "models.GAN.generate": bad_batches(GAN.generate),
+    "models.GAN.discriminate": [
+        *bad_batches(GAN.discriminate),
+        (lambda: GAN.discriminate(torch.rand(4, 3, 8, 8)), RuntimeError, "channels"),
+    ],
+    "models.GAN.follow": [
+        (lambda: GAN.follow(0), ValueError, "above 0.*got 0"),
+        (lambda: GAN.follow(1.5), ValueError, "at most 1; got 1.5"),
+        (lambda: GAN.follow(math.nan), ValueError, "nan"),
+    ],
+    "models.AttributeNetwork": [
+        *bad_widths(lambda n: models.AttributeNetwork({"hair": n})),
+        *bad_widths(lambda n: models.AttributeNetwork({"hair": 2}, n)),
+        (lambda: models.AttributeNetwork({}), ValueError, "at least one attribute"),
+        (lambda: models.AttributeNetwork(["hair"]), AttributeError, "values"),
+        (lambda: models.AttributeNetwork({"hair": 2}, shape=(3, 4, 4)), ValueError, "from 8"),
+    ],
+    "models.AttributeNetwork.features": bad_batches(JUDGE.features),
+    "models.AttributeNetwork.forward": bad_batches(JUDGE),
     "models.reparameterise": [
         (lambda: models.reparameterise(X, X[:, :, :2]), RuntimeError, "size"),
         (lambda: models.reparameterise(BYTES, BYTES), RuntimeError, ""),
@@ -432,6 +479,31 @@ CASES = {
     "metrics.frechet_distance": [
         *bad_clouds(metrics.frechet_distance),
         (lambda: metrics.frechet_distance(CODES, CODES[:1]), ValueError, "two rows; got 4 and 1"),
+    ],
+    "metrics.coverage": [
+        (lambda: metrics.coverage(CODES, np.zeros((4, 3)), 1), ValueError, "2 and of 3 numbers"),
+        (lambda: metrics.coverage(np.zeros(4), CODES, 1), ValueError, r"made must be.*\(4,\)"),
+        (lambda: metrics.coverage(CODES, CODES * math.nan, 1), ValueError, "real holds NaN"),
+        (lambda: metrics.coverage(CODES, CODES, 0), ValueError, "1 to 3.*got 0"),
+        (lambda: metrics.coverage(CODES, CODES, 4), ValueError, "1 to 3.*got 4"),
+        (lambda: metrics.coverage(CODES, CODES, 1.0), ValueError, "whole number"),
+    ],
+    "metrics.nearest_images": [
+        (
+            lambda: metrics.nearest_images(X, X[..., :2]),
+            ValueError,
+            r"\(4, 1, 3, 3\).*\(4, 1, 3, 2\)",
+        ),
+        (lambda: metrics.nearest_images(LABELS, LABELS), ValueError, r"\(N, ...\)"),
+        (lambda: metrics.nearest_images(X, X[:0]), ValueError, "others must be|reshape"),
+        (lambda: metrics.nearest_images(X * math.nan, X), ValueError, "images holds NaN"),
+    ],
+    "metrics.sharpness": [
+        (lambda: metrics.sharpness(X[0]), ValueError, r"\(1, 3, 3\)"),
+        (lambda: metrics.sharpness(X[..., :1]), ValueError, r"2 by 2.*\(4, 1, 3, 1\)"),
+        (lambda: metrics.sharpness(X.expand(4, 2, 3, 3)), ValueError, "1 or 3"),
+        (lambda: metrics.sharpness(X[:0]), ValueError, "no images"),
+        (lambda: metrics.sharpness(X * math.nan), ValueError, "NaN"),
     ],
     "metrics.importance_weighted_bound": [
         (lambda: iw_bound(samples=0), ValueError, "at least 1; got 0"),

@@ -378,3 +378,73 @@ def test_the_quick_quantiles_are_numpys(n, m):
     levels = (np.arange(m) + 0.5) / m
     quick = metrics._quantiles(np.sort(points, axis=0), levels)
     np.testing.assert_allclose(quick, np.quantile(points, levels, axis=0, method="hazen"))
+
+
+# ---------------------------------------------------------------- sharpness, coverage, nearest
+def test_sharpness_by_hand():
+    """A step of one pixel on a quarter of the columns; the percentile finds it."""
+    stripes = np.zeros((1, 1, 8, 8))
+    stripes[..., ::4] = 1.0
+    assert metrics.sharpness(stripes).tolist() == [255.0]
+    ramp = np.linspace(0, 1, 9)[None, None, :, None] * np.ones((1, 3, 1, 9))
+    np.testing.assert_allclose(metrics.sharpness(ramp), [255 / 8])
+    slope = ramp + ramp.swapaxes(2, 3)  # both directions: √2 of one
+    np.testing.assert_allclose(metrics.sharpness(slope / 2), [255 / 16 * 2**0.5])
+    assert metrics.sharpness(np.full((2, 3, 4, 4), 0.7)).tolist() == [0, 0]
+
+
+@given(seeds)
+def test_laws_of_sharpness(seed):
+    x = np.random.default_rng(seed).random((3, 3, 9, 9))
+    sharp = metrics.sharpness(x)
+    assert sharp.shape == (3,)
+    np.testing.assert_allclose(metrics.sharpness(x[:1]), sharp[:1])
+    np.testing.assert_allclose(metrics.sharpness(1 - x), sharp)
+    np.testing.assert_allclose(metrics.sharpness(x / 2), sharp / 2)
+    levels = np.rint(x * 255).astype(np.uint8)
+    np.testing.assert_allclose(metrics.sharpness(levels), metrics.sharpness(levels / 255))
+    blurred = torch.nn.functional.avg_pool2d(torch.from_numpy(x), 3, stride=1)
+    assert (metrics.sharpness(blurred) < sharp).all()
+    grey = np.tensordot(x, [0.299, 0.587, 0.114], axes=(1, 0))[:, None]
+    np.testing.assert_allclose(metrics.sharpness(grey), sharp)
+
+
+@given(seeds, st.integers(1, 6))
+def test_coverage_against_its_definition(seed, k):
+    made, real = rows(seed, 12, 3), rows(seed + 1, 15, 3)
+    covered = 0
+    for i, point in enumerate(real):
+        others = np.sort(np.linalg.norm(np.delete(real, i, 0) - point, axis=1))
+        covered += np.linalg.norm(made - point, axis=1).min() <= others[k - 1]
+    assert metrics.coverage(made, real, k) == covered / 15
+    assert metrics.coverage(real, real, k) == 1
+
+
+def test_coverage_sees_modes_that_are_left_out():
+    """Ten clusters: a sampler of three of them covers three tenths, however good its points are."""
+    generator = np.random.default_rng(0)
+    centres = 20 * generator.normal(size=(10, 4))
+
+    def draw(kinds):
+        return centres[np.arange(500) % kinds] + generator.normal(size=(500, 4))
+
+    real = draw(10)
+    assert metrics.coverage(draw(10), real) == pytest.approx(1 - 2**-5, abs=0.03)
+    assert metrics.coverage(draw(3), real) == pytest.approx(0.3, abs=0.03)
+    assert metrics.coverage(np.repeat(real[:1], 500, 0), real) < 0.03
+    assert metrics.coverage(real + 1000, real) == 0
+
+
+@given(seeds)
+def test_nearest_against_all_distances(seed):
+    images, others = (
+        rows(seed, 5, 12).reshape(5, 3, 2, 2),
+        rows(seed + 1, 9, 12).reshape(9, 3, 2, 2),
+    )
+    distances = np.sqrt(((images[:, None] - others[None]) ** 2).sum((2, 3, 4)))
+    where, how_far = metrics.nearest_images(images, others)
+    assert (where == distances.argmin(1)).all()
+    np.testing.assert_allclose(how_far, distances.min(1))
+    again, zero = metrics.nearest_images(torch.from_numpy(others), torch.from_numpy(others))
+    assert again.tolist() == list(range(9))
+    np.testing.assert_allclose(zero, 0, atol=1e-6)

@@ -385,3 +385,123 @@ def test_a_discriminator_judges_code_and_label_together():
         model.discriminator[0].bias[:] = 0.5
     logits = model.discriminate(torch.tensor([[2.0], [3.0]]), torch.tensor([[0.0], [1.0]]))
     torch.testing.assert_close(logits, torch.tensor([2.5, 13.5]))
+
+
+# --------------------------------------------------------------------------------- convolutions
+@pytest.mark.parametrize(("side", "halvings"), [(8, 1), (16, 2), (32, 3), (64, 4)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convolutions_halve_down_to_4_and_double_back(side, halvings, channels):
+    shape = (channels, side, side)
+    down, up = models.shrinking(shape, 2, 5), models.growing(5, 2, shape)
+    convolutions = [m for m in down if isinstance(m, nn.Conv2d)]
+    transposed = [m for m in up if isinstance(m, nn.ConvTranspose2d)]
+    assert len(convolutions) == len(transposed) == halvings
+    assert [m.out_channels for m in convolutions] == [2 * 2**i for i in range(halvings)]
+    assert [m.in_channels for m in transposed] == [m.out_channels for m in convolutions][::-1]
+    x = torch.rand(3, *shape)
+    assert down(x).shape == (3, 5)
+    images = up(torch.randn(3, 5))
+    assert images.shape == x.shape
+    assert ((images > 0) & (images < 1)).all()
+    assert next(m for m in down if isinstance(m, nn.Flatten))(x).shape == (3, channels * side**2)
+
+
+def test_convolutional_vae_is_a_vae_on_other_layers():
+    torch.manual_seed(0)
+    model = models.ConvolutionalVAE(5, 2, (3, 16, 16)).eval()
+    assert isinstance(model, models.VAE)
+    x = torch.rand(4, 3, 16, 16)
+    mean, log_variance = model.posterior(x)
+    assert mean.shape == log_variance.shape == (4, 5)
+    torch.testing.assert_close(torch.cat([mean, log_variance], 1), model.encoder(x))
+    torch.testing.assert_close(model.encode(x), mean)
+    torch.testing.assert_close(model(x), model.decode(mean))
+    torch.testing.assert_close(model(x[[2, 0]]), model(x)[[2, 0]])  # the batch does not mix
+    assert model(x).shape == x.shape
+    default = models.ConvolutionalVAE()
+    assert default.encode(torch.rand(1, 3, 32, 32)).shape == (1, 64) or default.training
+    assert sum(p.numel() for p in default.parameters()) == 727_299
+
+
+def test_generator_and_decoder_are_the_same_network():
+    """So that what differs between a VAE's and a GAN's pictures is how they were trained."""
+    vae, gan = models.ConvolutionalVAE(5, 2, (3, 16, 16)), models.GAN(5, 2, (3, 16, 16))
+    for a, b in ((vae.decoder, gan.generator), (vae.encoder[:-1], gan.discriminator[:-1])):
+        shapes = [[tuple(v.shape) for v in net.state_dict().values()] for net in (a, b)]
+        assert shapes[0] == shapes[1]
+    assert gan.discriminator[-1].out_features == 1
+
+
+def test_the_average_follows_the_generator():
+    torch.manual_seed(0)
+    model = models.GAN(5, 2, (1, 8, 8))
+    fast, slow = model.generator.state_dict(), model.average.state_dict()
+    assert all(torch.equal(fast[name], slow[name]) for name in fast)
+    assert not any(p.requires_grad for p in model.average.parameters())
+    with torch.no_grad():
+        for p in model.generator.parameters():
+            p.add_(1.0)
+    model.generator.train()(torch.randn(8, 5))  # moves the means of batch normalisation
+    before = {name: numbers.clone() for name, numbers in model.average.state_dict().items()}
+    model.follow(0.25)
+    for name, numbers in model.average.state_dict().items():
+        target = model.generator.state_dict()[name]
+        if numbers.is_floating_point():
+            torch.testing.assert_close(numbers, 0.75 * before[name] + 0.25 * target)
+    for _ in range(2000):
+        model.follow()  # 0.995 to the power of 2000 leaves nothing of the start
+    z = torch.randn(6, 5)
+    torch.testing.assert_close(model.generate(z), model.generator.eval()(z), atol=1e-4, rtol=0)
+
+
+def test_generating_changes_nothing_even_while_training():
+    model = models.GAN(5, 2, (1, 8, 8)).train()
+    before = {name: numbers.clone() for name, numbers in model.state_dict().items()}
+    z = torch.randn(6, 5)
+    images = model.generate(z)
+    torch.testing.assert_close(model.generate(z[:2]), images[:2])  # the batch does not mix
+    assert all(torch.equal(before[name], numbers) for name, numbers in model.state_dict().items())
+    assert model.generator.training
+    assert model.discriminate(images).shape == (6,)
+
+
+def test_a_gan_learns_a_simple_picture():
+    """Images that are all dark: the generator must leave grey, and both players must move."""
+    x = torch.full((256, 1, 8, 8), 0.1) + 0.05 * torch.rand(256, 1, 8, 8)
+    torch.manual_seed(0)
+    model = models.GAN(4, 4, (1, 8, 8))
+    z = torch.randn(64, 4)
+    start = model.generate(z).mean().item()
+
+    def discriminator(model, batch):
+        with torch.no_grad():
+            fake = model.generator(torch.randn(len(batch.x), model.code))
+        real, fake = model.discriminate(batch.x), model.discriminate(fake)
+        return losses.discriminator_loss(real, fake).mean()
+
+    def generator(model, batch):
+        model.follow(0.1)
+        fake = model.generator(torch.randn(len(batch.x), model.code))
+        return losses.generator_loss(model.discriminate(fake)).mean()
+
+    players = [
+        training.Player("discriminator", discriminator, lambda m: m.discriminator.parameters()),
+        training.Player("generator", generator, lambda m: m.generator.parameters()),
+    ]
+    training.fit(model, players, x, epochs=15, batch_size=32, lr=2e-3, progress=False)
+    assert start == pytest.approx(0.5, abs=0.1)
+    assert model.generate(z).mean().item() < 0.3
+
+
+def test_attribute_network_reads_all_attributes_from_its_features():
+    torch.manual_seed(0)
+    model = models.AttributeNetwork({"hair": 3, "skin": 2}, 4, 2, (3, 16, 24)).eval()
+    x = torch.rand(5, 3, 16, 24)
+    features = model.features(x)
+    assert features.shape == (5, 4)
+    assert (features >= 0).all()
+    logits = model(x)
+    assert {name: tuple(v.shape) for name, v in logits.items()} == {"hair": (5, 3), "skin": (5, 2)}
+    for name, head in model.heads.items():
+        torch.testing.assert_close(logits[name], head(features))
+    torch.testing.assert_close(model.features(x[[3, 1]]), features[[3, 1]])

@@ -329,3 +329,15 @@ def test_history_draws_every_record_against_its_epoch():
 def test_a_history_of_one_epoch_is_visible():
     (ax,) = plots.history(past(1)).axes
     assert ax.lines[0].get_marker() not in ("", "None", None)
+
+
+def test_soft_pictures_are_stored_without_bands(shown):
+    """In 256 colours: those of an octree are off by 6.5 of 255 levels, and show steps."""
+    corners = torch.rand(40, 3, 3, 3, generator=torch.Generator().manual_seed(0)) / 2 + 0.25
+    soft = torch.nn.functional.interpolate(corners, size=32, mode="bilinear")
+    figure = plots.image_grid(list(soft.split(8)))
+    wanted = 255 * figure.axes[0].images[0].get_array()
+    got, _ = embedded(shown(figure).svg)
+    opaque = wanted[..., 3] > 0
+    assert (opaque == (got[..., 3] > 0)).all()  # nothing between the pictures
+    assert np.sqrt(np.square(got - wanted)[opaque].mean()) < 4.5
