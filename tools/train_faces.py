@@ -40,7 +40,7 @@ VALIDATION = 1000
 ATTRIBUTES = {"epochs": 10, "batch_size": 64, "lr": 3e-3}
 VAE = {"epochs": 40, "batch_size": 64, "lr": 2e-3}
 VARIANCE = 0.05
-GAN = {"epochs": 24, "batch_size": 32}  # the best was the 18th; up to the 34th none was better
+GAN = {"epochs": 24, "batch_size": 32}  # the best was the 18th; up to the 38th none was better
 GAN_RATE, GAN_BETAS, SMOOTHING = 5e-4, (0.5, 0.999), 0.1
 
 
