@@ -6,6 +6,7 @@ import pytest
 import rules
 from docutils import nodes
 from docutils.core import publish_doctree
+from sphinx.errors import ExtensionError
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,24 @@ def test_formulas_bring_their_script_and_nothing_else_does(course):
     script = '<script defer src="../mathjax/tex-chtml.js?v=1"></script>'
     assert script in course.finish_page(script + '<span class="math">x</span>')
     assert "script" not in course.finish_page(script + "<p>no formula</p>")
+
+
+def test_a_page_shows_the_widget_of_a_chapter(course, tmp_path):
+    widget = (
+        '<div class="aelib-widget" data-aelib="12ab" data-aelib-kind="two">\n<style>a{}</style>\n'
+        '<figure></figure>\n<script type="application/json">{}</script>\n</div>\n'
+        '<script type="module">\nlet a;\n</script>'
+    )
+    other = widget.replace('"two"', '"one"').replace("12ab", "34cd")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "03_x.html").write_text(f"<p>a</p>{other}<p>b</p>{widget}<p>c</p>")
+    page = course.place_widgets("<p>d</p><!-- widget two of notebooks/03_x --><p>e</p>", tmp_path)
+    assert widget in page and "34cd" not in page
+    assert page.startswith("<p>d</p><div") and page.endswith("</div><p>e</p>")
+    assert course.place_widgets(page, tmp_path) == page
+    for gone in ("three of notebooks/03_x", "two of notebooks/04_y"):
+        with pytest.raises(ExtensionError, match="shows no widget"):
+            course.place_widgets(f"<!-- widget {gone} -->", tmp_path)
 
 
 def test_finishing_twice_changes_nothing(course):

@@ -6,7 +6,7 @@
 2. Chapters are numbered by their file names (:class:`ChapterNumber`), and link each term to the
    glossary where they first use it (:func:`link_terms`).
 3. Tables that are measured, not written: ``{chapter-times}``, ``{versions}``,
-   ``{training-loop-benchmark}``; and the landing page's picture, ``{code-map}``.
+   ``{training-loop-benchmark}``; and ``{widget-of}``, a chapter's widget on another page.
 4. Finished pages are corrected (:func:`finish_page`): icons are drawn in the page instead of by
    a 1.5 MB script, and the theme's gaps in accessibility are closed.
 
@@ -31,6 +31,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -38,7 +39,7 @@ from sphinx.util.docutils import SphinxDirective
 logger = logging.getLogger(__name__)
 
 CHAPTER = re.compile(r"^notebooks/(\d\d)_")
-STATUS_PAGE = "book/status"
+SHOW_OTHERS = ("book/index", "book/status")  # pages that show what chapters have made
 VERSIONS = ("aelib", "torch", "torchvision", "numpy", "matplotlib", "scikit-learn")
 TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "nbclient", "ipykernel")
 
@@ -94,10 +95,10 @@ def chapter_seconds(env: BuildEnvironment) -> dict[str, float]:
     }
 
 
-def refresh_status(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
-    """Read the status page again whenever anything else is read again."""
-    if names and STATUS_PAGE in env.found_docs and STATUS_PAGE not in names:
-        names.append(STATUS_PAGE)
+def refresh(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Read the pages that show what chapters have made again whenever anything else is."""
+    if names:
+        names += [page for page in SHOW_OTHERS if page in env.found_docs and page not in names]
 
 
 # --- terms ----------------------------------------------------------------------------------
@@ -290,19 +291,19 @@ class TrainingLoopBenchmark(SphinxDirective):
         return [*found, nodes.paragraph("", note)]
 
 
-class CodeMap(SphinxDirective):
-    """``{code-map}``: the picture on the landing page, made by ``tools/landing_picture.py``."""
+class WidgetOf(SphinxDirective):
+    """``{widget-of} CHAPTER KIND``: a widget that a chapter has made, shown on another page too.
+
+    KIND is the name of its files in ``aelib/static``. A chapter's outputs are known to the chapter
+    alone, so that the widget is taken from its finished page (:func:`place_widgets`).
+    """
+
+    required_arguments = 2
 
     def run(self) -> list[nodes.Node]:
-        """Put the page's HTML, its script and its numbers together, inline."""
-        folder = Path(self.env.srcdir) / "book" / "landing"
-        texts = {}
-        for name in ("code_map.html", "code_map.js", "code_map.json"):
-            self.env.note_dependency(str(folder / name))
-            texts[name] = (folder / name).read_text(encoding="utf-8").strip()
-        html = texts["code_map.html"].replace("CODE_MAP_DATA", texts["code_map.json"])
-        html = html.replace("CODE_MAP_SCRIPT", texts["code_map.js"])
-        return [nodes.raw("", html, format="html")]
+        """Leave a mark in the page."""
+        chapter, kind = self.arguments
+        return [nodes.raw("", f"<!-- widget {kind} of {chapter} -->", format="html")]
 
 
 # --- finished pages -------------------------------------------------------------------------
@@ -370,13 +371,38 @@ def finish_page(html: str) -> str:
     return html
 
 
+WIDGET_MARK = re.compile(r"<!-- widget (\w+) of (\S+) -->")
+
+
+def place_widgets(html: str, site: Path) -> str:
+    """Return a page with each mark of ``{widget-of}`` replaced by the widget itself.
+
+    Raises:
+        ExtensionError: if the chapter's page holds no such widget.
+    """
+
+    def found(mark: re.Match[str]) -> str:
+        kind, chapter = mark.groups()
+        page = site / f"{chapter}.html"
+        text = page.read_text(encoding="utf-8") if page.is_file() else ""
+        start = rf'<div class="aelib-widget"[^>]* data-aelib-kind="{kind}">'
+        end = r'</div>\n<script type="module">.*?</script>'
+        widget = re.search(f"{start}.*?{end}", text, flags=re.DOTALL)
+        if widget is None:
+            raise ExtensionError(f"{{widget-of}}: {chapter} shows no widget {kind}")
+        return f'<div class="cell_output"><div class="output text_html">{widget[0]}</div></div>'
+
+    return WIDGET_MARK.sub(found, html)
+
+
 def finish_pages(app: Sphinx, exception: Exception | None) -> None:
     """Correct every page that this build wrote, and say how long each chapter took."""
     if exception is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
+    site = Path(app.outdir)
+    for path in site.rglob("*.html"):
         before = path.read_text(encoding="utf-8")
-        after = finish_page(before)
+        after = finish_page(place_widgets(before, site))
         if after != before:
             path.write_text(after, encoding="utf-8")
     seconds = chapter_seconds(app.env)
@@ -392,9 +418,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(ChapterTimesNode)
     app.add_directive("chapter-times", ChapterTimes)
     app.add_directive("versions", Versions)
-    app.add_directive("code-map", CodeMap)
+    app.add_directive("widget-of", WidgetOf)
     app.add_directive("training-loop-benchmark", TrainingLoopBenchmark)
-    app.connect("env-before-read-docs", refresh_status)
+    app.connect("env-before-read-docs", refresh)
     app.connect("doctree-resolved", fill_chapter_times)
     app.connect("doctree-resolved", link_terms)
     app.connect("build-finished", finish_pages, priority=900)
