@@ -10,6 +10,7 @@ Read it in an hour. Each module does one thing:
 - :mod:`aelib.metrics`: how good is a code, a picture, a subspace, a classifier.
 - :mod:`aelib.plots`: figures that can be read on light and dark pages.
 - :mod:`aelib.widgets`: figures that a reader can take hold of, in the page itself.
+- :mod:`aelib.questions`: questions at a chapter's end, which say why an option is right or wrong.
 - :mod:`aelib.projector`: files that the Embedding Projector opens.
 - :mod:`aelib.checks`: exercise checks that say what is wrong.
 """

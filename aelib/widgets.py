@@ -43,16 +43,17 @@ class Widget:
     Args:
         kind: the names of the files in ``aelib/static``, without ``.js`` and ``.css``.
         state: what the code gets as its model; anything that JSON can say.
-        still: what is seen where no code runs.
+        still: what is seen where no code runs: a figure, or an element of class ``aelib-still`` as
+            HTML, for what is made of words.
         alt: what there is to see, in at least 40 characters.
         note: a sentence below the still picture: what there would be to do.
     """
 
     def __init__(
-        self, kind: str, state: Mapping[str, Any], still: Figure, alt: str, note: str = ""
+        self, kind: str, state: Mapping[str, Any], still: Figure | str, alt: str, note: str = ""
     ) -> None:
         self.alt = alt
-        picture = plots.picture(still, alt)._repr_html_()
+        picture = still if isinstance(still, str) else plots.picture(still, alt)._repr_html_()
         # "<" would let a text end the element that it stands in
         packed = json.dumps(state | {"alt": alt}, separators=(",", ":")).replace("<", "\\u003c")
         names = _modules(kind)

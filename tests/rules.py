@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tools import strip_outputs
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -21,12 +23,18 @@ CHECK_LINE = "# --- check ---"
 TAGS = {
     "exercise",  # the learner's stub and its check
     "exercise-setup",  # quick variables that the exercises may use
-    "hide-input",  # only draws
+    "hide-input",  # only draws, or asks
     "hide-output",
     "nbval-check-output",  # keeps a small, deterministic text output
     "nbval-raises-exception",  # shows an error on purpose (nbval)
     "raises-exception",  # shows an error on purpose (the book)
 }
+QUESTIONS_BEGIN = """# @title Questions
+from aelib.questions import Questions
+
+Questions(\"""
+"""
+QUESTIONS_END = '""")'
 CLOSING_SECTIONS = ["Try it", "Questions", "What to take away", "Where this came from"]
 
 
@@ -389,25 +397,44 @@ def _exercises(notebook):
     return found
 
 
+def question_cells(notebook):
+    return [cell for cell in notebook.section("Questions") if cell.code]
+
+
+def questions_text(notebook):
+    """What a chapter asks, as the library reads it; empty if the cell is not of the one form."""
+    for cell in question_cells(notebook):
+        text = cell.source.strip()
+        inside = text.removeprefix(QUESTIONS_BEGIN).removesuffix(QUESTIONS_END)
+        if text == QUESTIONS_BEGIN + inside + QUESTIONS_END and '"""' not in inside:
+            return inside
+    return ""
+
+
 def _questions(notebook):
-    found = []
-    text = "\n\n".join(cell.source for cell in notebook.section("Questions") if cell.markdown)
-    parts = re.split(r"^\*\*Question (\d+)\.\*\*", text, flags=re.M)
-    numbers, bodies = parts[1::2], parts[2::2]
-    if not 3 <= len(bodies) <= 5:
-        found.append(f"'Questions' has {len(bodies)} questions: 3 to 5 are wanted")
-    if numbers != [str(k) for k in range(1, len(bodies) + 1)]:
-        found.append(f"the questions are numbered {numbers}")
-    for k, body in zip(numbers, bodies, strict=True):
-        asked, _, answer = body.partition("<summary>Answer</summary>")
-        options = re.findall(r"^\s*(?:[-*] +)?\(([A-F])\)", asked, re.M)
-        if options != list("ABCDEF")[: len(options)] or not 2 <= len(options) <= 6:
-            found.append(f"question {k}: its options are {options}, not (A), (B), …, one a line")
-        if not answer:
-            found.append(f"question {k} has no <details><summary>Answer</summary>…</details>")
-        for option in options:
-            if answer and not re.search(rf"\b{option}\b", answer):
-                found.append(f"question {k}: the answer does not explain ({option})")
+    from aelib import questions  # loads torch, which the rules that only read do not need
+
+    cells, found = question_cells(notebook), []
+    if len(cells) != 1:
+        return [f"'Questions' has {len(cells)} code cells: one is wanted, with all questions"]
+    if "hide-input" not in cells[0].tags:
+        found.append(f"{cells[0]}: the questions' cell has the tag hide-input")
+    for cell in notebook.section("Questions"):
+        if cell.markdown and re.search(r"^\W*(Question \d|\([A-F]\))|<summary>", cell.source, re.M):
+            found.append(f"{cell}: a question in Markdown, which does not mark itself")
+    if not (text := questions_text(notebook)):
+        return [*found, f"{cells[0]}: must read {QUESTIONS_BEGIN}…\n{QUESTIONS_END}"]
+    try:
+        asked = questions.read(text)
+    except ValueError as error:
+        return [*found, f"{cells[0]}: {error}"]
+    if not 3 <= len(asked) <= 5:
+        found.append(f"'Questions' has {len(asked)} questions: 3 to 5 are wanted")
+    right = [question.right for question in asked]
+    if len(set(right)) < 3:
+        found.append(
+            f"right are {', '.join(right)}: at least three letters are wanted, not a habit"
+        )
     return found
 
 
@@ -430,6 +457,7 @@ def long_cells(notebook):
         f"{cell}: {len(cell.source.splitlines())} lines, at most {MAX_CODE_LINES}"
         for cell in notebook.code
         if len(cell.source.splitlines()) > MAX_CODE_LINES
+        and cell not in question_cells(notebook)  # which hold prose, and no other code
     ]
 
 
@@ -651,10 +679,12 @@ def metadata(notebook):
             found.append(f"{cell}: is neither Markdown nor code")
         if not cell.source.strip():
             found.append(f"{cell}: is empty")
-        if set(cell.raw["metadata"]) - {"tags"}:
-            found.append(
-                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only tags may stand"
-            )
+        beside_tags = {k: v for k, v in cell.raw["metadata"].items() if k != "tags"}
+        if cell.code and cell.source.startswith(strip_outputs.FORM):
+            if beside_tags != strip_outputs.FOLDED:
+                found.append(f"{cell}: must be folded in Colab and JupyterLab: `make format`")
+        elif beside_tags:
+            found.append(f"{cell}: metadata holds {sorted(beside_tags)}, only tags may stand")
         for tag in cell.tags:
             if tag != tag.lower():
                 found.append(f"{cell}: tag {tag!r} is not in lower case (nbval ignores it)")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import rules
 
+from tools import strip_outputs
+
 SETUP = "import aelib\naelib.seed(0)"
 COLAB = "[Open in Colab](https://example.org/99_sample.ipynb)"
 ALT = "Seven points on a rising line: each step right is a step up."
@@ -57,21 +59,52 @@ def task(k):
     return [markdown(TASK.format(k=k)), code(STUB, "exercise"), markdown(SOLUTION)]
 
 
-def question(k):
-    return (
-        f"**Question {k}.** Which is even?\n\n- (A) one\n- (B) two\n\n<details><summary>Answer"
-        "</summary>\n\n(B): two halves. (A) is wrong, for one has no half.\n\n</details>"
-    )
+QUESTIONS = """# @title Questions
+from aelib.questions import Questions
+
+Questions(\"""
+1. Which is even?
+
+   (A) one
+       wrong: One has no half that is a whole number.
+   (B) two
+       right: Two is two ones: its half is one.
+
+2. Which is odd?
+
+   (A) one
+       right: One has no half that is a whole number.
+   (B) two
+       wrong: Two is two ones: its half is one.
+
+3. Which is neither?
+
+   (A) one
+       wrong: One is odd, as it has no whole half.
+   (B) two
+       wrong: Two is even, as its half is one.
+   (C) a half
+       right: Only whole numbers are even or odd.
+\""")"""
+
+TWO_QUESTIONS = QUESTIONS.partition("\n3. ")[0] + rules.QUESTIONS_END
+TWO_LETTERS = QUESTIONS.replace("wrong: One is odd", "right: One is odd").replace(
+    "right: Only", "wrong: Only"
+)
+
+
+def ask():
+    return code(QUESTIONS, "hide-input", **strip_outputs.FOLDED)
 
 
 def markdown(source):
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
-def code(source, *tags):
+def code(source, *tags, **metadata):
     return {
         "cell_type": "code",
-        "metadata": {"tags": list(tags)} if tags else {},
+        "metadata": metadata | ({"tags": list(tags)} if tags else {}),
         "source": source,
         "outputs": [],
         "execution_count": None,
@@ -94,7 +127,8 @@ def _cells():
              "    return verdict"),
         markdown("## Try it\n\nThree times."),
         *task(1), *task(2), *task(3),
-        markdown("## Questions\n\n" + "\n\n".join(question(k) for k in (1, 2, 3))),
+        markdown("## Questions\n\nRun the next cell to see them."),
+        ask(),
         markdown("## What to take away\n\n- one\n- two"),
         markdown("## Where this came from\n\n- [A paper](https://example.org)"),
     ]  # fmt: skip

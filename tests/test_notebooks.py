@@ -7,7 +7,8 @@ import pytest
 import rules
 import sample
 
-from tools import repository
+from aelib import questions
+from tools import repository, strip_outputs
 
 CHAPTERS = rules.chapters()
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -85,6 +86,22 @@ def test_the_template_that_chapters_are_copied_from():
     assert not found, complaints(found)
 
 
+def asked(path):
+    """A chapter's questions: each has one right option, and explains all, or would not be read."""
+    return questions.read(rules.questions_text(rules.Notebook.read(path)))
+
+
+@each_chapter
+def test_no_question_gets_lost(path):
+    assert len(asked(path)) >= {"06": 5, "09": 5, "11": 5}.get(path.stem[:2], 4)
+
+
+def test_the_right_option_cannot_be_guessed_by_its_letter():
+    right = [question.right for path in CHAPTERS for question in asked(path)]
+    for letter in "ABCD":
+        assert 0.15 < right.count(letter) / len(right) < 0.35, f"{letter} of {''.join(right)}"
+
+
 def test_introduced_once():
     found = rules.introduced_once([rules.Notebook.read(path) for path in CHAPTERS], rules.library())
     assert not found, complaints(found)
@@ -117,6 +134,9 @@ def test_the_sample_keeps_every_rule():
     assert not found, complaints(found)
 
 
+QUESTIONS = next(
+    cell.number for cell in sample.chapter().cells if cell.source.startswith("## Questions")
+)
 BROKEN_TEMPLATES = [
     (sample.replaced("# A sample", "A sample"), "begin with '# Title'"),
     (sample.replaced("# A sample", "# 3. A sample"), "carries a number"),
@@ -139,11 +159,19 @@ BROKEN_TEMPLATES = [
     (sample.replaced("# --- check ---", "# check"), "one line '# --- check ---'"),
     (sample.replaced("verify(double)", "v = verify(double)"), "end with an expression"),
     (sample.with_cell(8, tags=["exercise"]), "outside 'Try it'"),
-    (sample.replaced("**Question 3.**", "**Question 4.**"), "numbered"),
-    (sample.replaced("**Question 3.**", "Question 3."), "2 questions"),
-    (sample.replaced("- (B) two", "- (C) two"), "its options"),
-    (sample.replaced("(B): two halves. ", ""), "does not explain (B)"),
-    (sample.replaced("Answer</summary>", "A</summary>"), "no <details><summary>Answer"),
+    (sample.replaced("3. Which", "4. Which"), "(C) or 3. must come"),
+    (sample.with_cell(QUESTIONS + 1, sample.TWO_QUESTIONS), "2 questions"),
+    (sample.replaced("(B) two", "(C) two"), "(B) or 2. must come"),
+    (sample.replaced("       right: Two is two ones: its half is one.\n", ""), "must come"),
+    (sample.replaced("wrong: One has", "right: One has"), "one option must be right"),
+    (sample.replaced("Two is two ones: its half is one.", "$x$ is the half of this one."), "TeX"),
+    (sample.replaced(sample.QUESTIONS, sample.QUESTIONS.replace("(C)", "(A)")), "or 4. must come"),
+    (sample.replaced("Run the next", "**Question 1.** Run the next"), "in Markdown"),
+    (sample.replaced("Questions(", "x = 1\nQuestions("), "must read"),
+    (sample.replaced('"""\n1.', 'f"""\n1.'), "must read"),
+    (sample.with_cell(QUESTIONS, "## Answers"), "0 code cells"),
+    (sample.with_cell(QUESTIONS + 1, tags=[]), "tag hide-input"),
+    (sample.with_cell(QUESTIONS + 1, sample.TWO_LETTERS), "a habit"),
     (sample.replaced("- one\n- two", "one, two"), "must be a list"),
     (sample.replaced("(https://example.org)", "(x.md)"), None),
     (sample.replaced("- [A paper](https://example.org)", "- A paper"), "links no source"),
@@ -189,6 +217,9 @@ BROKEN_RULES = [
     (rules.metadata, sample.with_cell(8, id="cell-7"), "used twice"),
     (rules.metadata, sample.with_cell(8, id=""), "has no id"),
     (rules.metadata, sample.with_cell(8, metadata={"collapsed": True}), "only tags"),
+    (rules.metadata, sample.with_cell(8, metadata=strip_outputs.FOLDED), "only tags"),
+    (rules.metadata, sample.with_cell(QUESTIONS + 1, metadata={}), "must be folded"),
+    (rules.long_cells, sample.with_cell(8, sample.QUESTIONS), "at most 25"),
     (rules.metadata, sample.with_cell(8, " "), "is empty"),
     (rules.file_name, sample.chapter("Chapter 3.ipynb"), "is named NN_topic"),
     (rules.outside_reads, sample.with_cell(8, "open('../shared/x')"), "names the path"),

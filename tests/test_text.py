@@ -58,8 +58,9 @@ def read(path):
 def prose(path):
     """What a reader reads in a Markdown file or a chapter: no code, formulas, or outside titles."""
     if path.suffix == ".ipynb":
-        cells = rules.Notebook.read(ROOT / path).prose
-        return plain("\n\n".join(cell.source for cell in cells))
+        notebook = rules.Notebook.read(ROOT / path)
+        cells = [cell.source for cell in notebook.prose]
+        return plain("\n\n".join([*cells, rules.questions_text(notebook)]))
     return plain(read(path))
 
 

@@ -17,6 +17,8 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 KEEP = "nbval-check-output"
+FORM = "# @title "  # how a cell begins whose code is nothing to read: Colab shows this title alone
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # for Colab, and for JupyterLab
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -28,8 +30,10 @@ def stripped(text: str) -> str:
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags")
-        cell["metadata"] = {"tags": tags} if tags else {}
-        cell["source"] = "".join(cell["source"]).rstrip().splitlines(keepends=True)
+        source = "".join(cell["source"]).rstrip()
+        folded = FOLDED if cell["cell_type"] == "code" and source.startswith(FORM) else {}
+        cell["metadata"] = folded | ({"tags": tags} if tags else {})
+        cell["source"] = source.splitlines(keepends=True)
         if cell["cell_type"] == "code":
             if KEEP not in (tags or []):
                 cell["outputs"], cell["execution_count"] = [], None

@@ -22,5 +22,5 @@ for (const place of document.querySelectorAll('[data-aelib="WIDGET"]:not([data-s
   const el = document.createElement("div");
   widget.render({ model: modelOf(state), el });
   place.querySelector(".aelib-still-note")?.remove();
-  place.querySelector(".aelib-figure").replaceWith(el); // the still picture has done its duty
+  place.querySelector(".aelib-figure, .aelib-still").replaceWith(el); // it has done its duty
 }

@@ -22,6 +22,7 @@ from aelib import (
     models,
     plots,
     projector,
+    questions,
     training,
     widgets,
 )
@@ -40,6 +41,11 @@ GAN = models.GAN(code=2, width=2, shape=(1, 8, 8))
 JUDGE = models.AttributeNetwork({"hair": 3}, features=4, width=2, shape=(1, 8, 8))
 PCA = models.PCA(2, (1, 3, 3))
 PAST = training.History([{"loss": 1.0}])
+WHY = "It is so for a reason that is long enough."
+YES, ALWAYS, NO, NEVER = (
+    questions.Option(text, text in {"yes", "always"}, WHY)
+    for text in ("yes", "always", "no", "never")
+)
 CODES = np.zeros((4, 2))
 SPACE = np.eye(4, 3)
 ALT = "A line falls from ten to one over three epochs, then stays flat."
@@ -727,6 +733,31 @@ CASES = {
             ValueError,
             "holds 4 images of 4096 by 4096; got 5",
         ),
+    ],
+    # ------------------------------------------------------------------------------- questions
+    "questions.Option": [
+        (lambda: questions.Option("", True, WHY), ValueError, "no text"),
+        (lambda: questions.Option("one", True, "It is."), ValueError, "'one'.*20 char.*'It is.'"),
+        (lambda: questions.Option("$x$", True, WHY), ValueError, "TeX.*Unicode"),
+        (lambda: questions.Option("one", True, WHY + " <b>x</b>"), ValueError, "'<b'.*HTML"),
+    ],
+    "questions.Question": [
+        (lambda: questions.Question("", (YES, NO)), ValueError, "no text"),
+        (lambda: questions.Question("x_i?", (YES, NO)), ValueError, r"x_\{i\}"),
+        (lambda: questions.Question("Why?", (YES,)), ValueError, "2 to 6.*yes"),
+        (lambda: questions.Question("Why?", (YES, NO, NO)), ValueError, "different.*no.*no"),
+        (lambda: questions.Question("Why?", (NO, NEVER)), ValueError, "one option.*0 are"),
+        (lambda: questions.Question("Why?", (YES, ALWAYS)), ValueError, "one option.*2 are"),
+    ],
+    "questions.read": [
+        (lambda: questions.read(["1. Why?"]), TypeError, "one text.*list"),
+        (lambda: questions.read("Why?"), ValueError, r"'1\. .*'Why\?'"),
+        (lambda: questions.read("1. Why?"), ValueError, r"question 1: \(A\).*the end"),
+    ],
+    "questions.Questions": [
+        (lambda: questions.Questions(None), TypeError, "one text.*NoneType"),
+        (lambda: questions.Questions(" \n"), ValueError, "empty"),
+        (lambda: questions.Questions("2. Why?"), ValueError, r"1\. must come; got '2\. Why"),
     ],
     # ---------------------------------------------------------------------------------- checks
     "checks.Result": [(lambda: checks.Result(True), TypeError, "message")],
