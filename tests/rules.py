@@ -26,6 +26,7 @@ TAGS = {
     "nbval-check-output",  # keeps a small, deterministic text output
     "nbval-raises-exception",  # shows an error on purpose (nbval)
     "raises-exception",  # shows an error on purpose (the book)
+    "slide",  # goes on a slide, as its metadata "slide" says (book/_ext/slides.py)
 }
 CLOSING_SECTIONS = ["Try it", "Questions", "What to take away", "Where this came from"]
 
@@ -651,9 +652,9 @@ def metadata(notebook):
             found.append(f"{cell}: is neither Markdown nor code")
         if not cell.source.strip():
             found.append(f"{cell}: is empty")
-        if set(cell.raw["metadata"]) - {"tags"}:
+        if set(cell.raw["metadata"]) - {"slide", "tags"}:
             found.append(
-                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only tags may stand"
+                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only slide and tags may stand"
             )
         for tag in cell.tags:
             if tag != tag.lower():

@@ -3,7 +3,8 @@
     .venv/bin/python tools/strip_outputs.py [--check] [notebook.ipynb …]
 
 Outputs, execution counts and what an editor leaves behind go. A cell tagged `nbval-check-output`
-keeps its output and count: nbval compares it with what the cell prints.
+keeps its output and count: nbval compares it with what the cell prints. What a cell says for the
+slides stays.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 KEEP = "nbval-check-output"
+KEPT_METADATA = ("slide", "tags")  # slide: what book/_ext/slides.py makes the slides from
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -27,11 +29,13 @@ def stripped(text: str) -> str:
     """Return the notebook's text as it is committed."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
-        tags = cell["metadata"].get("tags")
-        cell["metadata"] = {"tags": tags} if tags else {}
+        tags = cell["metadata"].get("tags", [])
+        cell["metadata"] = {
+            key: cell["metadata"][key] for key in KEPT_METADATA if cell["metadata"].get(key)
+        }
         cell["source"] = "".join(cell["source"]).rstrip().splitlines(keepends=True)
         if cell["cell_type"] == "code":
-            if KEEP not in (tags or []):
+            if KEEP not in tags:
                 cell["outputs"], cell["execution_count"] = [], None
             for output in cell["outputs"]:
                 if "metadata" in output:
