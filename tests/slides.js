@@ -39,7 +39,7 @@
       const blocks = [...slide().querySelectorAll("h1, h2, .text, .answer, .figure, .equation, .printed, .highlight, .links")];
       for (const [k, one] of blocks.entries()) {
         const a = one.getBoundingClientRect();
-        if (one.scrollHeight > one.clientHeight + 2 || one.scrollWidth > one.clientWidth + 2)
+        if (!one.querySelector("mjx-container") && (one.scrollHeight > one.clientHeight + 2 || one.scrollWidth > one.clientWidth + 2))
           found.push(`more in it than fits: ${shortly(one)}`);
         for (const other of blocks.slice(k + 1)) {
           const b = other.getBoundingClientRect();

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import browser as machinery
+import nbformat
 import pytest
 import rules
 import test_pages
 import test_text
 from browser import BUILT
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from playwright import sync_api as playwright
 
 PROBE = Path(__file__).with_name("slides.js")
@@ -135,6 +138,16 @@ def chapter(*cells):
     }
 
 
+def whole(*cells):
+    """The same, as nbformat knows it."""
+    notebook = chapter(*cells) | {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    for k, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"cell-{k}"
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = None
+    return notebook
+
+
 EQUATIONS = (
     "So\n\n$$ x = 1 \\tag{3} $$\n\n\\begin{align*} a &= b \\\\ c &= d . \\tag{4} \\end{align*}"
 )
@@ -152,6 +165,7 @@ BROKEN = [
     (code("a = 1\nb = 2", title="A", code="all"), "of 2 lines of code"),
     (code("a = 1", title="A", equation=1), "the cell displays 0"),
     (markdown("x", title="A", code=True), "'code' is True"),
+    (code("a = 1", title="A", later="yes"), "'later' must be true or false"),
     ({**code("x = 1"), "metadata": {"tags": ["slide"]}}, "no metadata 'slide'"),
     ({**code("x = 1"), "metadata": {"slide": {"title": "A", "notes": NOTES}}}, "no tag 'slide'"),
     ({**code("x = 1"), "metadata": {"tags": ["slide"], "slide": "A"}}, "JSON object"),
@@ -215,10 +229,9 @@ def stream(text):
     return {"output_type": "stream", "name": "stdout", "text": text}
 
 
-def test_merged_streams_are_read_once():
-    merged = {"outputs": [stream("a\nb\nc\n"), stream("b\n"), stream("c\n")]}
-    apart = {"outputs": [stream("a\n"), stream("b\n"), stream("c\n")]}
-    assert slides.printed(merged) == slides.printed(apart) == "a\nb\nc"
+def test_parts_of_a_stream_are_read_in_order():
+    error = {"output_type": "stream", "name": "stderr", "text": "warned"}
+    assert slides.printed([stream("a\n"), error, stream("b\nc\n")]) == "a\nb\nc"
 
 
 def executed(notebook, *outputs):
@@ -266,11 +279,30 @@ def test_what_cannot_be_shown_is_named(cell, output, complaint):
         made(cell, outputs=[output])
 
 
-def test_a_deck_of_another_run_is_refused():
-    notebook = chapter(code("1", title="A"))
-    ran = executed(chapter(code("2", title="A")), figure())
+def test_what_comes_later_stands_below_the_text():
+    cell = code("1", title="A", text="What?", later=True, output="text")
+    page = made(cell, outputs=[stream("7\n")])
+    assert page.index("What?") < page.index('<div class="media fragment">') < page.index(">7<")
+
+
+def test_outputs_come_from_the_cache(tmp_path):
+    """Also where a chapter carries slides, which its execution has not seen."""
+    notebook = nbformat.reads(json.dumps(whole(code("print(7)", title="A"))), as_version=4)
+    plain = nbformat.from_dict(slides.without_slides(notebook))
+    plain["cells"][1]["outputs"] = [nbformat.from_dict(stream("7\n"))]
+    plain["cells"][1]["execution_count"] = 1
+    cache = get_cache(str(tmp_path))
+    cache.cache_notebook_bundle(CacheBundleIn(plain, "99_small.ipynb"), check_validity=False)
+
+    class App:
+        class config:
+            nb_execution_cache_path = str(tmp_path)
+
+    ran = slides.executed(App, notebook)
+    assert slides.printed(ran["cells"][1]["outputs"]) == "7"
+    notebook["cells"][1]["source"] = "print(8)"
     with pytest.raises(slides.SlideError, match="build again"):
-        slides.deck("9. A small chapter", "99_small", COURSE, notebook, ran)
+        slides.executed(App, notebook)
 
 
 def test_a_measured_number_is_found():
@@ -350,7 +382,8 @@ def show(chromium, address):
             place = ask(page, "where")
             if place["title"] not in seen.titles[-1:]:
                 seen.titles.append(place["title"])
-            seen.hidden_answers += place["answers"].count("hidden")
+            if place["step"] == -1:
+                seen.hidden_answers += place["answers"].count("hidden")
             if "hidden" not in place["answers"]:
                 seen.shown_answers += len(place["answers"])
                 look(page, seen, place["title"])
@@ -389,7 +422,7 @@ def test_the_keyboard_leads_through(name, shown):
     assert shown.titles[1:] == [re.sub(r"[*`]|\$", "", s.title) for s in expected[1:]] or len(
         shown.titles
     ) == len(expected), f"{len(shown.titles)} of {len(expected)} slides: {shown.titles}"
-    answers = sum(bool(slide.answer) for slide in expected)
+    answers = sum(bool(slide.answer) + slide.later for slide in expected)
     assert shown.steps == len(expected) - 1 + answers
     assert shown.hidden_answers == shown.shown_answers == answers
     assert shown.back == 0

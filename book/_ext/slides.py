@@ -19,6 +19,7 @@ its displayed equations. So what a deck shows of a result is what the cell gave 
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import re
@@ -28,7 +29,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from docutils import nodes
+from jupyter_cache import get_cache
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
@@ -67,9 +70,10 @@ class Slide:
     equations: tuple[int, ...] = ()  # of those the cell displays, counted from 1
     lines: tuple[int, int] | None = None  # of the cell's source, counted from 1
     output: str = "figure or text"
+    later: bool = False  # what comes from the cell appears at the next key press, below the text
 
 
-KEYS = {"title", "text", "answer", "notes", "equation", "code", "output"}
+KEYS = {"title", "text", "answer", "notes", "equation", "code", "output", "later"}
 OUTPUTS = {"figure", "text", "both", "none"}
 EQUATION = re.compile(
     r"\$\$(?P<dollars>.+?)\$\$|\\begin\{(?P<name>align|gather|equation)\*?\}"
@@ -140,6 +144,8 @@ def _slide(number: int, code: bool, source: str, own_title: str, given: Any) -> 
     for key in ("title", "text", "answer", "notes", "output"):
         if not isinstance(given.get(key, ""), str):
             raise SlideError(f"'{key}' must be a text")
+    if not isinstance(given.get("later", False), bool):
+        raise SlideError("'later' must be true or false")
     notes = given.get("notes", "").strip()
     if len(notes) < LEAST_NOTES:
         raise SlideError("'notes' are missing or too short: what does the speaker say and ask?")
@@ -175,7 +181,21 @@ def _slide(number: int, code: bool, source: str, own_title: str, given: Any) -> 
     if output not in {*OUTPUTS, "figure or text"} or (output != "none" and not code):
         raise SlideError(f"'output' is {output!r}: of a code cell one of {sorted(OUTPUTS)}")
     text, answer = given.get("text", "").strip(), given.get("answer", "").strip()
-    return Slide(number, title or own_title, notes, text, answer, equations, lines, output)
+    later = given.get("later", False)
+    return Slide(number, title or own_title, notes, text, answer, equations, lines, output, later)
+
+
+def without_slides(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook as if it had no slides."""
+    plain = copy.deepcopy(notebook)
+    for cell in plain["cells"]:
+        metadata = cell["metadata"]
+        metadata.pop("slide", None)
+        if TAG in metadata.get("tags", []):
+            metadata["tags"].remove(TAG)
+            if not metadata["tags"]:
+                del metadata["tags"]
+    return plain
 
 
 def hide_slides(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -187,13 +207,7 @@ def hide_slides(app: Sphinx, docname: str, source: list[str]) -> None:
         slides_of(notebook)
     except SlideError as error:
         logger.warning("slides: %s", error, location=docname)
-    for cell in notebook["cells"]:
-        cell["metadata"].pop("slide", None)
-        if TAG in cell["metadata"].get("tags", []):
-            cell["metadata"]["tags"].remove(TAG)
-            if not cell["metadata"]["tags"]:
-                del cell["metadata"]["tags"]
-    source[0] = json.dumps(notebook)
+    source[0] = json.dumps(without_slides(notebook))
 
 
 # --- what a slide shows ---------------------------------------------------------------------
@@ -220,24 +234,16 @@ FIGURE = re.compile(r'<div class="aelib-figure">\s*(<svg.*?</svg>)\s*</div>', re
 VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
 
-def figures_of(cell: dict[str, Any]) -> list[str]:
-    """Return the figures that an executed cell put out; of a widget, its still picture."""
-    data = (output.get("data", {}) for output in cell["outputs"])
+def figures_of(outputs: list[dict[str, Any]]) -> list[str]:
+    """Return the figures among a cell's outputs; of a widget, its still picture."""
+    data = (output.get("data", {}) for output in outputs)
     return [svg for d in data for svg in FIGURE.findall("".join(d.get("text/html", "")))]
 
 
-def printed(cell: dict[str, Any]) -> str:
-    """Return what an executed cell printed.
-
-    MyST-NB merges the parts of a stream into the first and leaves the others where they are.
-    """
-    streams = [
-        "".join(output["text"])
-        for output in cell["outputs"]
-        if output["output_type"] == "stream" and output["name"] == "stdout"
-    ]
-    first, rest = (streams or [""])[0], "".join(streams[1:])
-    return (first if first.endswith(rest) else first + rest).strip("\n")
+def printed(outputs: list[dict[str, Any]]) -> str:
+    """Return what a cell printed."""
+    streams = (output for output in outputs if output["output_type"] == "stream")
+    return "".join("".join(s["text"]) for s in streams if s["name"] == "stdout").strip("\n")
 
 
 def block(content: str, lines: list[str], kind: str, room: int) -> str:
@@ -255,7 +261,7 @@ def block(content: str, lines: list[str], kind: str, room: int) -> str:
     return f'<div class="{kind}" style="font-size: {size:.1f}px"><pre>{content}</pre></div>'
 
 
-def media_of(slide: Slide, cell: dict[str, Any], executed: dict[str, Any]) -> tuple[str, str]:
+def media_of(slide: Slide, cell: dict[str, Any], outputs: list[dict[str, Any]]) -> tuple[str, str]:
     """Return what a slide takes from its cell as HTML, and how it is laid out."""
     parts, layout = [], "plain"
     text_lines = len(slide.text.splitlines()) + len(slide.answer.splitlines())
@@ -267,16 +273,17 @@ def media_of(slide: Slide, cell: dict[str, Any], executed: dict[str, Any]) -> tu
         lines = source_of(cell).splitlines()[slice(slide.lines[0] - 1, slide.lines[1])]
         code = highlight("\n".join(lines), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
         parts.append(block(code.rstrip(), lines, "highlight", room))
-    figures = figures_of(executed) if slide.output in {"figure", "both", "figure or text"} else []
+    figures = figures_of(outputs) if slide.output in {"figure", "both", "figure or text"} else []
     if slide.output in {"figure", "both"} and not figures:
         raise SlideError("the cell put out no figure")
-    if figures:
-        width, height = map(float, VIEW_BOX.search(figures[0]).groups())
+    for svg in figures:
+        width, height = map(float, VIEW_BOX.search(svg).groups())
         narrow = width < 1.75 * height and slide.output != "both"
         layout = "side" if narrow and slide.text else "wide"
-        parts += [f'<div class="figure">{svg}</div>' for svg in figures]
+        shape = f"aspect-ratio: {width:g} / {height:g}"
+        parts.append(f'<div class="figure" style="{shape}">{svg}</div>')
     if slide.output in {"text", "both"} or (slide.output == "figure or text" and not figures):
-        said = printed(executed)
+        said = printed(outputs)
         if not said:
             raise SlideError("the cell put out neither figure nor text")
         parts.append(block(html.escape(said), said.splitlines(), "printed", room))
@@ -333,14 +340,12 @@ def deck(
     page = f"../notebooks/{chapter}.html"
     sections = []
     for slide in found:
-        cell, executed = notebook["cells"][slide.cell], ran["cells"][slide.cell]
-        if source_of(cell) != source_of(executed):
-            raise SlideError(f"cell {slide.cell} was executed as something else: build again")
+        cell, outputs = notebook["cells"][slide.cell], ran["cells"][slide.cell].get("outputs", [])
         if slide is found[0]:
             body = _opening(slide, name, course, page)
         else:
             try:
-                body = _body(slide, cell, executed)
+                body = _body(slide, cell, outputs)
             except SlideError as error:
                 raise SlideError(f"'{slide.title}' (cell {slide.cell}): {error}") from None
             if slide is found[-1]:
@@ -367,14 +372,16 @@ def _opening(slide: Slide, name: str, course: str, page: str) -> str:
     )
 
 
-def _body(slide: Slide, cell: dict[str, Any], executed: dict[str, Any]) -> str:
-    media, layout = media_of(slide, cell, executed)
+def _body(slide: Slide, cell: dict[str, Any], outputs: list[dict[str, Any]]) -> str:
+    media, layout = media_of(slide, cell, outputs)
     text = f'<div class="text">{markdown(slide.text)}</div>' if slide.text else ""
-    if slide.answer:
-        text += f'<div class="answer fragment">{markdown(slide.answer)}</div>'
-    media = f'<div class="media">{media}</div>' if media else ""
+    answer = f'<div class="answer fragment">{markdown(slide.answer)}</div>' if slide.answer else ""
+    if media:
+        media = f'<div class="media{" fragment" * slide.later}">{media}</div>'
+    parts = [text, media, answer] if slide.later else [media, text, answer]
     title = _markdown().renderInline(slide.title)
-    return f'<h2>{title}</h2>\n<div class="body {layout}">\n{media}\n{text}\n</div>'
+    content = "\n".join(filter(None, parts))
+    return f'<h2>{title}</h2>\n<div class="body {layout}">\n{content}\n</div>'
 
 
 def with_slides(app: Sphinx, docname: str) -> dict[str, Any] | None:
@@ -399,24 +406,33 @@ def title_of(docname: str, notebook: dict[str, Any]) -> str:
     return f"{int(CHAPTER.match(docname)[1])}. {slides_of(notebook)[0].title}"
 
 
-def write_decks(app: Sphinx, exception: Exception | None) -> None:
-    """Write a deck for each chapter that has slides, and remove those of others.
+def executed(app: Sphinx, notebook: dict[str, Any]) -> dict[str, Any]:
+    """Return a chapter with its outputs, from Jupyter's cache.
 
-    MyST-NB leaves each chapter with its outputs in ``jupyter_execute``, whether it was executed in
-    this build or taken from the cache.
+    There they are also when this build executed nothing; MyST-NB's own folder,
+    ``jupyter_execute``, then holds the chapter without them.
+
+    Raises:
+        SlideError: if it was never executed as it stands.
     """
+    plain = nbformat.reads(json.dumps(without_slides(notebook)), as_version=4)
+    try:
+        return get_cache(app.config.nb_execution_cache_path).merge_match_into_notebook(plain)[1]
+    except KeyError:
+        raise SlideError("the chapter has not been executed as it stands: build again") from None
+
+
+def write_decks(app: Sphinx, exception: Exception | None) -> None:
+    """Write a deck for each chapter that has slides, and remove those of others."""
     if exception is not None or app.builder.format != "html":
         return
     folder = Path(app.outdir) / "slides"
     folder.mkdir(exist_ok=True)
     left_over = set(folder.glob("*.html"))
     for docname, notebook in chapters_with_slides(app).items():
-        executed = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-        chapter = docname.removeprefix("notebooks/")
-        ran = json.loads(executed.read_text(encoding="utf-8"))
-        name = title_of(docname, notebook)
+        chapter, name = docname.removeprefix("notebooks/"), title_of(docname, notebook)
         try:
-            page = deck(name, chapter, app.config.project, notebook, ran)
+            page = deck(name, chapter, app.config.project, notebook, executed(app, notebook))
         except SlideError as error:
             raise SphinxError(f"{docname}: slides: {error}") from error
         path = folder / f"{chapter}.html"

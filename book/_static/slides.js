@@ -30,7 +30,7 @@
 
   // Slides are hidden when formulas are set, so nothing may be measured.
   window.MathJax = {
-    chtml: { matchFontHeight: false },
+    chtml: { matchFontHeight: false, scale: 1.15 },
     options: { enableMenu: false, ignoreHtmlClass: "reveal", processHtmlClass: "math" },
   };
 
