@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import nbformat
@@ -270,7 +271,8 @@ def media_of(slide: Slide, cell: dict[str, Any], outputs: list[dict[str, Any]]) 
         shown = formula(equations_of(source_of(cell))[k - 1], {"display_mode": True})
         parts.append(f'<div class="math equation">{shown}</div>')
     if slide.lines:
-        lines = source_of(cell).splitlines()[slice(slide.lines[0] - 1, slide.lines[1])]
+        whole = source_of(cell).splitlines()
+        lines = dedent("\n".join(whole[slide.lines[0] - 1 : slide.lines[1]])).splitlines()
         code = highlight("\n".join(lines), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
         parts.append(block(code.rstrip(), lines, "highlight", room))
     figures = figures_of(outputs) if slide.output in {"figure", "both", "figure or text"} else []
