@@ -28,6 +28,7 @@ TAGS = {
     "nbval-check-output",  # keeps a small, deterministic text output
     "nbval-raises-exception",  # shows an error on purpose (nbval)
     "raises-exception",  # shows an error on purpose (the book)
+    "slide",  # goes on a slide, as its metadata "slide" says (book/_ext/slides.py)
 }
 QUESTIONS_BEGIN = """# @title Questions
 from aelib.questions import Questions
@@ -679,12 +680,12 @@ def metadata(notebook):
             found.append(f"{cell}: is neither Markdown nor code")
         if not cell.source.strip():
             found.append(f"{cell}: is empty")
-        beside_tags = {k: v for k, v in cell.raw["metadata"].items() if k != "tags"}
+        kept = {k: v for k, v in cell.raw["metadata"].items() if k not in ("slide", "tags")}
         if cell.code and cell.source.startswith(strip_outputs.FORM):
-            if beside_tags != strip_outputs.FOLDED:
+            if kept != strip_outputs.FOLDED:
                 found.append(f"{cell}: must be folded in Colab and JupyterLab: `make format`")
-        elif beside_tags:
-            found.append(f"{cell}: metadata holds {sorted(beside_tags)}, only tags may stand")
+        elif kept:
+            found.append(f"{cell}: metadata holds {sorted(kept)}, only slide and tags may stand")
         for tag in cell.tags:
             if tag != tag.lower():
                 found.append(f"{cell}: tag {tag!r} is not in lower case (nbval ignores it)")

@@ -403,17 +403,23 @@ def test_stripping_keeps_what_nbval_compares():
             "outputs": [{"output_type": "stream", "name": "stdout", "text": "7\n"}],
         }
 
+    shown = cell("hide-input", "slide")
+    shown["metadata"]["slide"] = {"title": "A", "notes": "B"}
     raw = {
-        "cells": [cell(), cell("nbval-check-output")],
+        "cells": [cell(), cell("nbval-check-output"), shown],
         "metadata": {"language_info": {"name": "python", "version": "3.11.2"}},
         "nbformat": 4,
         "nbformat_minor": 5,
     }
     once = strip_outputs.stripped(json.dumps(raw))
-    plain, kept = json.loads(once)["cells"]
+    plain, kept, shown = json.loads(once)["cells"]
     assert plain["outputs"] == [] and plain["execution_count"] is None
     assert kept["outputs"] and kept["execution_count"] == 3
     assert plain["metadata"] == {} and kept["metadata"] == {"tags": ["nbval-check-output"]}
+    assert shown["metadata"] == {
+        "slide": {"title": "A", "notes": "B"},
+        "tags": ["hide-input", "slide"],
+    }
     assert json.loads(once)["metadata"] == strip_outputs.METADATA
     assert strip_outputs.stripped(once) == once
 

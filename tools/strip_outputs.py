@@ -3,7 +3,8 @@
     .venv/bin/python tools/strip_outputs.py [--check] [notebook.ipynb …]
 
 Outputs, execution counts and what an editor leaves behind go. A cell tagged `nbval-check-output`
-keeps its output and count: nbval compares it with what the cell prints.
+keeps its output and count: nbval compares it with what the cell prints. What a cell says for the
+slides stays.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEEP = "nbval-check-output"
 FORM = "# @title "  # how a cell begins whose code is nothing to read: Colab shows this title alone
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # for Colab, and for JupyterLab
+KEPT_METADATA = ("slide", "tags")  # slide: what book/_ext/slides.py makes the slides from
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -29,13 +31,14 @@ def stripped(text: str) -> str:
     """Return the notebook's text as it is committed."""
     notebook = json.loads(text)
     for cell in notebook["cells"]:
-        tags = cell["metadata"].get("tags")
+        tags = cell["metadata"].get("tags", [])
         source = "".join(cell["source"]).rstrip()
         folded = FOLDED if cell["cell_type"] == "code" and source.startswith(FORM) else {}
-        cell["metadata"] = folded | ({"tags": tags} if tags else {})
+        kept = {key: cell["metadata"][key] for key in KEPT_METADATA if cell["metadata"].get(key)}
+        cell["metadata"] = folded | kept
         cell["source"] = source.splitlines(keepends=True)
         if cell["cell_type"] == "code":
-            if KEEP not in (tags or []):
+            if KEEP not in tags:
                 cell["outputs"], cell["execution_count"] = [], None
             for output in cell["outputs"]:
                 if "metadata" in output:
