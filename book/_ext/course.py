@@ -175,8 +175,8 @@ def link_terms(app: Sphinx, tree: nodes.document, name: str) -> None:
 # --- tables ---------------------------------------------------------------------------------
 
 
-def table(head: list[str], rows: list[list[nodes.Node | str]]) -> nodes.table:
-    """Return a docutils table; the columns after the first hold numbers, set flush right."""
+def table(head: list[str], rows: list[list[nodes.Node | str]], left: int = 1) -> nodes.table:
+    """Return a docutils table; the columns after the first ``left`` hold numbers, flush right."""
     group = nodes.tgroup(cols=len(head))
     for _ in head:
         group += nodes.colspec(colwidth=1)
@@ -184,7 +184,7 @@ def table(head: list[str], rows: list[list[nodes.Node | str]]) -> nodes.table:
     def line(cells: list[nodes.Node | str]) -> nodes.row:
         row = nodes.row()
         for k, cell in enumerate(cells):
-            entry = nodes.entry("", classes=["text-right" if k else "text-left"])
+            entry = nodes.entry("", classes=["text-right" if k >= left else "text-left"])
             paragraph = nodes.paragraph()
             paragraph += nodes.Text(cell) if isinstance(cell, str) else cell
             entry += paragraph
