@@ -25,10 +25,18 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from aelib import plots, projector
+from aelib import metrics, plots, projector
 from aelib._arrays import as_array, as_bytes
 
-__all__ = ["DrawDigit", "OnePixel", "PointCloud", "TwoGaussians", "Widget"]
+__all__ = [
+    "CodeSize",
+    "CodesOverTraining",
+    "DrawDigit",
+    "OnePixel",
+    "PointCloud",
+    "TwoGaussians",
+    "Widget",
+]
 
 _STATIC = Path(__file__).with_name("static")
 _VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.46}
@@ -354,6 +362,266 @@ class DrawDigit(Widget):
         super().__init__("draw_digit", state, fig, alt, note)
 
 
+class CodesOverTraining(Widget):
+    """Epochs of training: the cloud of codes over draws from the prior, and its distance to them.
+
+    A slider leads through the epochs, and a button plays them. Two numbers of the code are seen at
+    a time, coloured by digit; one digit or several can be singled out. The distances are those of
+    ``aelib.metrics`` and of all codes, also where fewer are drawn. Points are stored in 8 bits:
+    each number is off by at most a 254th of the largest of its kind in its epoch. Chapter 08 plays
+    the game.
+
+    Args:
+        runs: one or two runs of training by name; for each the codes of the same digits, before the
+            first epoch and after each one: two arrays or more, all of shape (N, d), 2 ≤ d ≤ 16.
+        labels: which digits they are, whole numbers from 0 to 9, shape (N,).
+        draws: two samples of the prior, a standard normal distribution, each of shape (M, d). The
+            codes are compared with the first one. The second one tells how far from it a sample of
+            the prior itself is.
+        shown: how many of the codes, and of the draws, are drawn: the first ones.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        TypeError: if ``runs`` is no mapping.
+        ValueError: if shapes do not fit, a number is not finite, a label is none, or ``alt`` is too
+            short.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, Sequence[ArrayLike]],
+        labels: ArrayLike,
+        draws: tuple[ArrayLike, ArrayLike],
+        shown: int = 600,
+        alt: str = "",
+    ) -> None:
+        if not isinstance(runs, Mapping):
+            raise TypeError('runs are given by name: {"adversarial": codes, …}; got no mapping')
+        marks = _digits(labels)
+        prior, again = (as_array(points).astype(np.float64) for points in draws)
+        width = prior.shape[-1]
+        if prior.ndim != 2 or prior.shape != again.shape or not 2 <= width <= 16:
+            raise ValueError(
+                "two samples of the prior are needed, both of shape (M, d), 2 ≤ d ≤ 16; got "
+                f"{prior.shape} and {again.shape}"
+            )
+        codes = {
+            str(name): [as_array(epoch).astype(np.float64) for epoch in epochs]
+            for name, epochs in runs.items()
+        }
+        for name, epochs in codes.items():
+            shapes = {epoch.shape for epoch in epochs}
+            if len(epochs) < 2 or shapes != {(marks.size, width)}:
+                raise ValueError(
+                    f"{name}: codes of shape {(marks.size, width)} are needed, before training and "
+                    f"after each epoch; got {len(epochs)} of {sorted(shapes)}"
+                )
+            if not np.isfinite(epochs).all():
+                raise ValueError(f"{name}: the codes hold NaN or infinity")
+        if len(codes) not in (1, 2) or shown < 10:
+            raise ValueError(
+                f"one or two runs and 10 points or more are needed; got {len(codes)} and {shown}"
+            )
+
+        def measured(z: NDArray[np.float64]) -> dict[str, Any]:
+            distances = [*metrics.distance_to_normal(z), metrics.sliced_wasserstein(z, prior)]
+            *each, together = (round(float(distance), 5) for distance in distances)
+            return {"each": each, "together": together}
+
+        seen = {name: [epoch[:shown] for epoch in epochs] for name, epochs in codes.items()}
+        spans = {name: _span(epochs) for name, epochs in seen.items()}
+        state = {
+            "width": width,
+            "counts": [marks.size, len(prior)],
+            "labels": _text(marks[:shown].astype(np.uint8)),
+            "colours": plots.DIGIT_COLOURS,
+            "draws": _eight_bits(torch.from_numpy(prior[:shown].T)),
+            "sample": measured(again),
+            "runs": [
+                {
+                    "name": name,
+                    "span": spans[name],
+                    "epochs": [
+                        {"codes": _eight_bits(torch.from_numpy(few.T)), **measured(every)}
+                        for few, every in zip(seen[name], codes[name], strict=True)
+                    ],
+                }
+                for name in codes
+            ],
+        }
+        name, epochs = next(iter(seen.items()))
+        last = len(epochs) - 1
+        fig, axes = plots.figure(1, 3, width=7.0, height=2.6, sharex=True, sharey=True)
+        for ax, epoch in zip(axes, (1, (last + 1) // 2, last), strict=True):
+            ax.scatter(*prior[:shown, :2].T, s=2, c="#888888", lw=0, rasterized=True)
+            colours = np.array(plots.DIGIT_COLOURS)[marks[:shown]]
+            ax.scatter(*epochs[epoch][:, :2].T, s=5, c=colours, lw=0, rasterized=True)
+            limits = (-spans[name], spans[name])
+            ax.set(title=f"{name}, epoch {epoch}", xlim=limits, ylim=limits, aspect="equal")
+        note = "Where scripts run, every epoch can be seen here, and the distances to the prior."
+        super().__init__("codes_over_training", state, fig, alt, note)
+
+
+def _span(epochs: Sequence[NDArray[np.float64]]) -> int:
+    """Half the side of a window that holds all points and a standard normal's; an even number."""
+    return 2 * int(np.ceil(max(4.0, *(np.abs(epoch).max() for epoch in epochs)) / 2))
+
+
+class CodeSize(Widget):
+    """The same test digit rebuilt by PCA and by autoencoders, from a code of 1 to 64 numbers.
+
+    PCA is there at every size: the page computes its pictures from components of 8 bits, and its
+    pixels differ from PyTorch's by at most 0.02. An autoencoder is there at the sizes that it was
+    trained with; in between, the next smaller one stays, and its caption says so. Its pictures were
+    made by PyTorch and are rounded to 256 greys. All errors are PyTorch's: squared, summed over the
+    784 pixels, PCA's without clipping. Chapter 05 trains the networks.
+
+    Args:
+        pca: has ``mean``, shape (784,), and ``components``, the greatest variance first, shape
+            (at least ``largest``, 784), as :class:`aelib.models.PCA` has them after ``fit``.
+        autoencoders: by the name of their kind, models by the size of their code.
+        images: test digits, shape (N, 1, 28, 28), in [0, 1], at most 100.
+        labels: which digits they are, whole numbers from 0 to 9, shape (N,).
+        errors: mean squared errors of the whole test set: those of ``"PCA"`` in a sequence, one for
+            each of its components; those of each kind of autoencoder by the size of the code.
+        largest: the greatest size that can be chosen.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        ValueError: if shapes do not fit, a size or an error is missing, a label is none, or ``alt``
+            is too short.
+    """
+
+    def __init__(
+        self,
+        pca: nn.Module,
+        autoencoders: Mapping[str, Mapping[int, nn.Module]],
+        images: Tensor,
+        labels: ArrayLike,
+        errors: Mapping[str, Any],
+        largest: int = 64,
+        alt: str = "",
+    ) -> None:
+        marks, x = _digits(labels), images.detach().cpu()
+        if x.shape != (marks.size, 1, 28, 28) or marks.size > 100 or not x.is_floating_point():
+            raise ValueError(
+                f"images are of shape (N, 1, 28, 28), in [0, 1], N at most 100, with N labels; got "
+                f"{tuple(x.shape)}, {x.dtype}, and {marks.size} labels"
+            )
+        mean, components = (part.detach().cpu().double() for part in (pca.mean, pca.components))
+        if components.shape[1:] != mean.shape or not 2 <= largest <= len(components):
+            raise ValueError(
+                f"PCA needs a mean (784,) and {largest} components or more; got "
+                f"{tuple(mean.shape)} and {tuple(components.shape)}"
+            )
+        whole_set = np.asarray(errors.get("PCA", []), dtype=np.float64)
+        if whole_set.shape != (len(components),):
+            raise ValueError(
+                f'errors["PCA"]: one for each of {len(components)} components; got '
+                f"{whole_set.shape}"
+            )
+        for kind, models in autoencoders.items():
+            missing = sorted(set(models) - set(errors.get(kind, {})))
+            wrong = [size for size in models if not 1 <= size <= largest]
+            if missing or wrong or not models:
+                raise ValueError(
+                    f"{kind}: models of sizes from 1 to {largest}, with their test errors; sizes "
+                    f"without an error {missing}, out of range {wrong}"
+                )
+        if not autoencoders:
+            raise ValueError("there is no autoencoder to compare PCA with")
+
+        centred = x.flatten(1).double() - mean
+        z = centred @ components.T
+        by_size = (centred.square().sum(1, keepdim=True) - z.square().cumsum(1)).clamp(min=0)
+        by_size = by_size.numpy()
+        state = {
+            "largest": largest,
+            "components": len(components),
+            "labels": _text(marks.astype(np.uint8)),
+            "images": _text(as_bytes(x)),
+            "codes": _text(z[:, :largest].float().numpy().astype("<f4")),
+            "decoder": [_linear(components[:largest].T, mean)],
+            "pca": {
+                "errors": by_size[:, :largest].round(3).tolist(),
+                "test": whole_set[:largest].round(3).tolist(),
+            },
+            "kinds": [
+                _rebuilt(kind, models, x, by_size, errors[kind], whole_set)
+                for kind, models in autoencoders.items()
+            ],
+        }
+        kind = state["kinds"][0]
+        middle = (len(kind["sizes"]) - 1) // 2
+        size = kind["sizes"][middle]
+        present = np.unique(marks)
+        shown = np.flatnonzero(marks == present[len(present) // 4])[0]
+        drawn = (z[shown, :size] @ components[:size] + mean).clamp(0, 1).reshape(28, 28)
+        other = np.frombuffer(base64.b64decode(kind["pictures"]), np.uint8)
+        other = other.reshape(-1, len(marks), 28, 28)[middle, shown] / 255
+        fig, axes = plots.figure(1, 4, width=7.2, height=2.3, width_ratios=(1, 1, 1, 1.7))
+        for ax, picture, title in (
+            (axes[0], x[shown, 0].numpy(), "test digit"),
+            (axes[1], drawn.numpy(), f"PCA, {size} numbers"),
+            (axes[2], other, f"autoencoder, {size}"),
+        ):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            ax.set_title(title, fontsize=9)
+            ax.axis("off")
+        axes[3].plot(range(1, largest + 1), whole_set[:largest], label="PCA")
+        axes[3].plot(kind["sizes"], kind["test"], "o-", label="autoencoder")
+        axes[3].set(xscale="log", yscale="log", xlabel="numbers in the code")
+        axes[3].set_title("squared error, test set", fontsize=9)
+        ticks = [2**k for k in range(largest.bit_length())], [1, 2, 5, 10, 20, 50, 100]
+        axes[3].set_xticks(ticks[0], [str(tick) for tick in ticks[0]])
+        axes[3].set_yticks(ticks[1], [str(tick) for tick in ticks[1]])
+        axes[3].set(ylim=axes[3].dataLim.intervaly * (0.8, 1.25))
+        axes[3].minorticks_off()
+        axes[3].legend()
+        note = "Where scripts run, the size of the code and the digit can be chosen here."
+        super().__init__("code_size", state, fig, alt, note)
+
+
+def _rebuilt(
+    kind: str,
+    models: Mapping[int, nn.Module],
+    x: Tensor,
+    pca: NDArray[np.float64],
+    errors: Mapping[int, float],
+    pca_errors: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Digits by autoencoders of one kind: pictures, errors, and sizes at which PCA does as well."""
+    pictures, ours, needs = [], [], []
+    sizes = sorted(models)
+    for size in sizes:
+        with torch.no_grad():
+            x_hat = _frozen(models[size])(x.double())
+        if x_hat.shape != x.shape:
+            raise ValueError(f"{kind}, {size}: {tuple(x_hat.shape)} came back for {tuple(x.shape)}")
+        error = (x_hat - x.double()).square().flatten(1).sum(1).numpy()
+        pictures.append(as_bytes(x_hat.clamp(0, 1)))
+        ours.append(error.round(3).tolist())
+        needs.append(((pca > error[:, None]).sum(1) + 1).tolist())
+    return {
+        "name": kind,
+        "sizes": sizes,
+        "pictures": _text(np.stack(pictures)),
+        "errors": ours,
+        "needs": needs,
+        "test": [round(float(errors[size]), 3) for size in sizes],
+        "test needs": [int((pca_errors > errors[size]).sum()) + 1 for size in sizes],
+    }
+
+
+def _digits(labels: ArrayLike) -> NDArray[Any]:
+    marks = as_array(labels)
+    if marks.ndim != 1 or not marks.size or marks.dtype.kind not in "iu":
+        raise ValueError(f"labels are whole numbers, shape (N,); got {marks.shape}, {marks.dtype}")
+    if marks.min() < 0 or marks.max() > 9:
+        raise ValueError("labels must be whole numbers from 0 to 9")
+    return marks
+
+
 _LEFT = {"encoder": 6e-3, "decoder": 1e-3}  # share of variance that splitting may lose
 
 
@@ -423,14 +691,20 @@ def _network(net: nn.Module, examples: Tensor, left: float = 0.0) -> list[dict[s
 
 
 def _linear(weight: Tensor, bias: Tensor) -> dict[str, Any]:
-    steps = (weight.abs().amax(1) / 127).clamp(min=1e-30).float()
-    whole = (weight / steps[:, None].double()).round().clamp(-127, 127).to(torch.int8)
+    whole, steps = _eight_bits(weight)
     return {
         "inputs": weight.shape[1],
-        "weights": _text(whole.numpy()),
-        "steps": _text(steps.numpy().astype("<f4")),
+        "weights": whole,
+        "steps": steps,
         "bias": _text(bias.float().numpy().astype("<f4")),
     }
+
+
+def _eight_bits(rows: Tensor) -> tuple[str, str]:
+    """Rows as whole numbers of 8 bits, and the steps: of each row a 127th of its largest number."""
+    steps = (rows.abs().amax(1) / 127).clamp(min=1e-30).float()
+    whole = (rows / steps[:, None].double()).round().clamp(-127, 127).to(torch.int8)
+    return _text(whole.numpy()), _text(steps.numpy().astype("<f4"))
 
 
 def _text(numbers: NDArray[Any]) -> str:

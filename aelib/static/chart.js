@@ -5,9 +5,18 @@ import { clamp, make } from "./shared.js";
 const STEPS = 240; // pieces of a curve
 const SIDE = 1000; // the paths' own units, across and down
 
-export function chart({ title, x, y, xTicks, yTicks, layers }) {
-  const across = (value) => (value - x[0]) / (x[1] - x[0]);
-  const down = (value) => (y[1] - value) / (y[1] - y[0]);
+// An axis from `low` to `high`: which part of it a value takes, and the value at a part.
+function axis([low, high], logarithmic) {
+  const [to, from] = logarithmic ? [Math.log, Math.exp] : [(v) => v, (v) => v];
+  const long = to(high) - to(low);
+  return { part: (value) => (to(value) - to(low)) / long, at: (part) => from(to(low) + part * long) };
+}
+
+// `log` names the axes that are logarithmic: "x", "y" or "xy".
+export function chart({ title, x, y, xTicks, yTicks, layers, log = "" }) {
+  const [flat, upright] = [axis(x, log.includes("x")), axis(y, log.includes("y"))];
+  const across = flat.part;
+  const down = (value) => 1 - upright.part(value);
   const percent = (part) => `${100 * part}%`;
   const spot = (at, height) => // far outside is outside: such a number has no place in a path
     `${(SIDE * across(at)).toFixed(1)} ${(SIDE * clamp(down(height), -2, 3)).toFixed(1)}`;
@@ -31,10 +40,16 @@ export function chart({ title, x, y, xTicks, yTicks, layers }) {
     field,
     // a curve from a function; with `floor`, the area between the two
     curve(layer, height, floor) {
-      const at = Array.from({ length: STEPS + 1 }, (_, i) => x[0] + ((x[1] - x[0]) * i) / STEPS);
+      const at = Array.from({ length: STEPS + 1 }, (_, i) => flat.at(i / STEPS));
       const there = at.map((v) => spot(v, height(v)));
       const back = floor === undefined ? [] : [spot(x[1], floor), spot(x[0], floor)];
       paths[layer].setAttribute("d", `M${[...there, ...back].join("L")}`);
+    },
+    // a line through points [x, y], or a dot at each of them
+    through(layer, points, dots = false) {
+      const spots = points.map(([at, height]) => spot(at, height));
+      const path = dots ? spots.map((one) => `M${one}L${one}`).join("") : spots.length ? `M${spots.join("L")}` : "";
+      paths[layer].setAttribute("d", path);
     },
     line(layer, at) {
       paths[layer].setAttribute("d", `M${spot(at, y[0])}L${spot(at, y[1])}`);
@@ -54,7 +69,7 @@ export function chart({ title, x, y, xTicks, yTicks, layers }) {
     under(event) {
       const box = field.getBoundingClientRect();
       const [left, top] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-      return { x: x[0] + left * (x[1] - x[0]), y: y[1] - top * (y[1] - y[0]), below: top > 1 };
+      return { x: flat.at(left), y: upright.at(1 - top), below: top > 1 };
     },
   };
 }

@@ -4,25 +4,9 @@
 import { bytes, clamp, drag, make, number, slider, voice } from "./shared.js";
 import { SIDE, digitOf, pad } from "./draw.js";
 import { network } from "./mlp.js";
+import { screen } from "./screen.js";
 
 const NEAR = 10; // test digits that are asked what they are
-
-// A picture of 28 x 28 pixels from 0 to 1, white on black, as a canvas.
-function screen(label) {
-  const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": label });
-  const pen = canvas.getContext("2d");
-  const image = pen.createImageData(SIDE, SIDE);
-  return {
-    canvas,
-    show(pixels) {
-      for (let i = 0; i < SIDE * SIDE; i++) {
-        image.data.fill(pixels ? 255 * pixels[i] : 0, 4 * i, 4 * i + 3);
-        image.data[4 * i + 3] = 255;
-      }
-      pen.putImageData(image, 0, 0);
-    },
-  };
-}
 
 function render({ model, el }) {
   const [encode, decode] = [network(model.get("encoder")), network(model.get("decoder"))];

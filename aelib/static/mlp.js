@@ -9,13 +9,17 @@ const ACTIVATIONS = {
   tanh: Math.tanh,
 };
 
-const floats = (text) => new Float32Array(bytes(text).buffer);
+export const floats = (text) => new Float32Array(bytes(text).buffer);
+
+// Rows of whole numbers of 8 bits, each row in steps of its own, as one row after the other.
+export function unpack(whole, steps) {
+  const [matrix, scale] = [new Float32Array(new Int8Array(bytes(whole).buffer)), floats(steps)];
+  const long = matrix.length / scale.length;
+  return matrix.map((value, i) => value * scale[Math.floor(i / long)]);
+}
 
 function linear({ inputs, weights, steps, bias }) {
-  const [scale, shift] = [floats(steps), floats(bias)];
-  const matrix = new Float32Array(new Int8Array(bytes(weights).buffer));
-  for (let row = 0, i = 0; row < scale.length; row++)
-    for (const end = i + inputs; i < end; i++) matrix[i] *= scale[row];
+  const [matrix, shift] = [unpack(weights, steps), floats(bias)];
   return (x) => shift.map((first, row) => {
     let sum = first;
     for (let i = 0, at = row * inputs; i < inputs; i++, at++) sum += matrix[at] * x[i];

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from aelib import data, models, plots, widgets
+from aelib import data, metrics, models, plots, widgets
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "aelib" / "static"
@@ -346,3 +346,121 @@ def test_code_can_stand_in_a_page(path):
         check = [node, "--check", "--input-type=module"]
         done = subprocess.run(check, input=code, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
+
+
+# ------------------------------------------------------------------------------ codes over training
+def eight_bits(packed):
+    whole, steps = (base64.b64decode(text) for text in packed)
+    steps = np.frombuffer(steps, "<f4")
+    return np.frombuffer(whole, np.int8).reshape(len(steps), -1) * steps[:, None]
+
+
+def over_training(**options):
+    z = torch.randn(4, 30, 3, generator=torch.Generator().manual_seed(0))
+    defaults = {"runs": {"one": z[:2], "other": z[:3] * 5}, "labels": torch.arange(30) % 10}
+    defaults |= {"draws": (z[2, :25], z[3, :25]), "shown": 20, "alt": ALT}
+    return z, widgets.CodesOverTraining(**defaults | options)
+
+
+def test_codes_come_back_to_a_254th_of_the_largest_and_their_distances_to_the_digit():
+    z, widget = over_training()
+    packed = state(widget)
+    assert [run["name"] for run in packed["runs"]] == ["one", "other"]
+    assert [len(run["epochs"]) for run in packed["runs"]] == [2, 3]
+    for run, given in zip(packed["runs"], (z[:2], z[:3] * 5)):
+        assert run["span"] % 2 == 0
+        assert run["span"] >= given[:, :20].abs().max() > run["span"] - 2 or run["span"] == 4
+        for epoch, codes in zip(run["epochs"], given.double().numpy()):
+            bound = np.abs(codes[:20]).max(0)[:, None] / 254
+            assert (np.abs(eight_bits(epoch["codes"]) - codes[:20].T) <= bound * 1.0001).all()
+            np.testing.assert_allclose(epoch["each"], metrics.distance_to_normal(codes), atol=1e-5)
+            together = metrics.sliced_wasserstein(codes, z[2, :25])
+            assert epoch["together"] == pytest.approx(together, abs=1e-5)
+    assert eight_bits(packed["draws"]).shape == (3, 20)
+    assert packed["sample"]["together"] == pytest.approx(
+        metrics.sliced_wasserstein(z[3, :25], z[2, :25]), abs=1e-5
+    )
+    assert list(base64.b64decode(packed["labels"])) == [k % 10 for k in range(20)]
+    assert html(over_training()[1]) == html(widget)
+
+
+def test_codes_of_two_runs_are_light():
+    z = torch.randn(22, 1000, 8, generator=torch.Generator().manual_seed(0))
+    runs = {"adversarial": z[:13], "plain": z[13:]}
+    widget = over_training(runs=runs, labels=torch.arange(1000) % 10, draws=z[:2], shown=600)[1]
+    assert len(gzip.compress(html(widget).encode(), 6)) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"runs": [torch.zeros(2, 30, 3)]}, TypeError, "by name"),
+        ({"runs": {}}, ValueError, "one or two runs"),
+        ({"runs": {"a": torch.zeros(1, 30, 3)}}, ValueError, "a: codes of shape"),
+        ({"runs": {"a": torch.zeros(2, 30, 2)}}, ValueError, "a: codes of shape"),
+        ({"runs": {"a": torch.full((2, 30, 3), torch.nan)}}, ValueError, "NaN"),
+        ({"labels": torch.arange(30)}, ValueError, "0 to 9"),
+        ({"labels": torch.rand(30)}, ValueError, "whole numbers"),
+        ({"draws": torch.zeros(2, 30, 1)}, ValueError, "two samples"),
+        ({"shown": 5}, ValueError, "10 points"),
+        ({"alt": "short"}, ValueError, "40 characters"),
+    ],
+)
+def test_codes_that_do_not_fit(options, error, words):
+    with pytest.raises(error, match=words):
+        over_training(**options)
+
+
+# --------------------------------------------------------------------------------- the size of a code
+def code_size(**options):
+    torch.manual_seed(0)
+    x = torch.rand(40, 1, 28, 28)
+    pca, model = models.PCA(12).fit(x), models.Autoencoder((8,), 4)
+    defaults = {"pca": pca, "autoencoders": {"small": {4: model}}, "images": x[:10], "largest": 8}
+    defaults |= {"labels": torch.arange(10), "alt": ALT}
+    defaults["errors"] = {"PCA": np.linspace(60, 40, 12), "small": {4: 50.0}}
+    return x, pca, model, widgets.CodeSize(**defaults | options)
+
+
+def test_sizes_come_back():
+    x, pca, model, widget = code_size()
+    packed = state(widget)
+    flat = x[:10].flatten(1)
+    codes = np.frombuffer(base64.b64decode(packed["codes"]), "<f4").reshape(10, 8)
+    for size in (1, 5, 8):
+        few = np.where(np.arange(8) < size, codes, 0)
+        part = pca.components[:size]
+        x_hat = (flat - pca.mean) @ part.T @ part + pca.mean
+        found = live.run_packed(packed["decoder"], few)
+        assert np.abs(found - x_hat.numpy()).max() < 0.02
+        error = (x_hat - flat).square().sum(1).numpy()
+        np.testing.assert_allclose(
+            [one[size - 1] for one in packed["pca"]["errors"]], error, atol=2e-3
+        )
+    kind = packed["kinds"][0]
+    with torch.no_grad():
+        made = model(x[:10])
+    grey = np.frombuffer(base64.b64decode(kind["pictures"]), np.uint8).reshape(10, 784) / 255
+    assert np.abs(grey - made.flatten(1).numpy()).max() <= 0.5 / 255 + 1e-6
+    error = (made - x[:10]).square().flatten(1).sum(1).numpy()
+    np.testing.assert_allclose(kind["errors"][0], error, atol=1e-3)
+    assert kind["test needs"] == [7], "60, 58.2, …: the seventh is the first below 50"
+    assert html(code_size()[-1]) == html(widget)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"images": torch.rand(10, 28, 28)}, "images are of shape"),
+        ({"labels": torch.arange(9)}, "9 labels"),
+        ({"largest": 13}, "13 components"),
+        ({"errors": {"small": {4: 1.0}}}, "one for each of 12"),
+        ({"errors": {"PCA": np.ones(12), "small": {5: 1.0}}}, r"without an error \[4\]"),
+        ({"largest": 3}, r"out of range \[4\]"),
+        ({"autoencoders": {}}, "no autoencoder"),
+        ({"alt": "short"}, "40 characters"),
+    ],
+)
+def test_sizes_that_do_not_fit(options, words):
+    with pytest.raises(ValueError, match=words):
+        code_size(**options)
