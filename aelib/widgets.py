@@ -293,18 +293,8 @@ class DrawDigit(Widget):
     def __init__(
         self, model: nn.Module, images: Tensor, labels: Tensor, examples: Tensor, alt: str = ""
     ) -> None:
-        for name, pictures in (("images", images), ("examples", examples)):
-            if pictures.shape[1:] != (1, 28, 28) or not pictures.is_floating_point():
-                raise ValueError(
-                    f"{name} are of shape (N, 1, 28, 28), in [0, 1]; got "
-                    f"{tuple(pictures.shape)}, {pictures.dtype}"
-                )
-        images, examples = images.detach().cpu(), examples.detach().cpu()
-        marks = as_array(labels)
-        if marks.shape != (len(images),) or not 10 <= len(images) <= 10_000:
-            raise ValueError(f"{len(images)} images, from 10 to 10000, and labels {marks.shape}")
-        if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
-            raise ValueError("labels must be whole numbers from 0 to 9")
+        images, examples = _digits(images, "images"), _digits(examples, "examples")
+        marks = _marks(labels, len(images))
         with torch.no_grad():
             encoder, decoder = _frozen(model.encoder), _frozen(model.decoder)
             inputs = [part.in_features for part in encoder.modules() if isinstance(part, nn.Linear)]
@@ -317,8 +307,7 @@ class DrawDigit(Widget):
                 _network(encoder, examples, _LEFT["encoder"]),
                 _network(decoder, inner, _LEFT["decoder"]),
             )
-            kinds = np.unique(marks)
-            picks = [i for k in kinds for i in np.flatnonzero(marks == k)[:3]]
+            kinds, picks = np.unique(marks), _picks(marks)
             shown = np.flatnonzero(marks == kinds[len(kinds) // 4])[0]
             drawn = decoder(codes[[shown]]).reshape(28, 28)
         points = codes.numpy()
@@ -351,6 +340,29 @@ class DrawDigit(Widget):
         axes[1].set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=(), yticks=())
         note = "Where scripts run, a digit can be drawn here, and its code can be moved."
         super().__init__("draw_digit", state, fig, alt, note)
+
+
+def _digits(images: Tensor, name: str) -> Tensor:
+    if images.shape[1:] != (1, 28, 28) or not images.is_floating_point():
+        raise ValueError(
+            f"{name} are of shape (N, 1, 28, 28), in [0, 1]; got "
+            f"{tuple(images.shape)}, {images.dtype}"
+        )
+    return images.detach().cpu()
+
+
+def _marks(labels: Tensor, count: int) -> NDArray[Any]:
+    marks = as_array(labels)
+    if marks.shape != (count,) or not 10 <= count <= 10_000:
+        raise ValueError(f"{count} images, from 10 to 10000, and labels {marks.shape}")
+    if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
+        raise ValueError("labels must be whole numbers from 0 to 9")
+    return marks
+
+
+def _picks(marks: NDArray[Any]) -> list[int]:
+    """The places of the first three of each label."""
+    return [i for k in np.unique(marks) for i in np.flatnonzero(marks == k)[:3]]
 
 
 _LEFT = {"encoder": 6e-3, "decoder": 1e-3}  # share of variance that splitting may lose
