@@ -25,10 +25,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from aelib import plots, projector
+from aelib import corruption, plots, projector
 from aelib._arrays import as_array, as_bytes
 
-__all__ = ["DrawDigit", "OnePixel", "PointCloud", "TwoGaussians", "Widget"]
+__all__ = ["Denoise", "DrawDigit", "OnePixel", "PointCloud", "TwoGaussians", "Widget"]
 
 _STATIC = Path(__file__).with_name("static")
 _VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.46}
@@ -342,6 +342,89 @@ class DrawDigit(Widget):
         super().__init__("draw_digit", state, fig, alt, note)
 
 
+class Denoise(Widget):
+    """Draw a digit, put Gaussian noise on it, and see what a denoiser makes of it; or noise alone.
+
+    The noise is x̃ = x + σ ε, as ``corruption.gaussian`` makes it: it leaves [0, 1], the network
+    gets it as it is, and only the picture of it is cut off. ε comes from a generator with a seed,
+    so that the slider turns up the same noise; a button takes the next seed. What comes back can go
+    through the network again, up to ten rounds. A table gives the squared error, summed over 784
+    pixels, and the PSNR in dB, before and after.
+
+    The network runs in the page, its weights rounded and its layers split to weigh little (see
+    ``_network``). Measured on chapter 06's 784-256-784, trained with σ from 0 to 1, for 1,000
+    validation digits: its pixels differ by 0.005 at σ = 0 and by 0.013 at σ = 1 (root mean square),
+    and the squared error changes by at most 0.04.
+
+    Args:
+        model: a denoiser of 28×28 pixels with two stacks of linear layers and activations,
+            ``encoder`` and ``decoder``.
+        images: digits that can be taken, shape (N, 1, 28, 28), in [0, 1], 10 ≤ N ≤ 10,000; the
+            first three of each label are. They are stored in 16 levels of grey.
+        labels: which digits they are, whole numbers from 0 to 9, shape (N,).
+        examples: digits for which the layers are split, shape (M, 1, 28, 28); a few thousand will
+            do. They get noise of all levels that the slider has, and some are noise alone.
+        trained: the noise that the network was trained with, to end the sentence "The network was
+            trained with …".
+        sigma: the noise at first, its standard deviation, where white is 1; above 0.
+        most: the most noise that the slider gives, at least ``sigma``.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        TypeError: if the network holds a module that a page cannot run.
+        ValueError: if shapes do not fit, a label is none, the noise begins outside its interval, or
+            ``alt`` is too short.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        examples: Tensor,
+        trained: str,
+        sigma: float = 0.5,
+        most: float = 1.0,
+        alt: str = "",
+    ) -> None:
+        images, examples = _digits(images, "images"), _digits(examples, "examples")
+        marks = _marks(labels, len(images))
+        if not 0 < sigma <= most < np.inf:
+            raise ValueError(f"noise begins above 0 and at most at {most}; got {sigma}")
+        random = torch.Generator().manual_seed(0)
+        there = torch.rand(len(examples), 1, 1, 1, generator=random) > _NO_DIGIT
+        levels = most * torch.rand(len(examples), 1, 1, 1, generator=random)
+        picks = _picks(marks)
+        with torch.no_grad():
+            net = _frozen(nn.Sequential(model.encoder, model.decoder))
+            if _ends(net) != (784, 784):
+                raise ValueError(f"a denoiser goes from 784 numbers to 784, not {_ends(net)}")
+            noisy = corruption.gaussian(examples * there, levels, random)
+            layers = _network(net, noisy, _LEFT["denoiser"])
+            clean = images[picks[len(picks) // 4]].double()
+            grain = torch.randn(1, 28, 28, generator=random).double()
+            spoilt = torch.stack([clean + sigma * grain, most * grain])
+            mended = net(spoilt).reshape(2, 28, 28)
+        state = {
+            "layers": layers,
+            "picks": _text(marks[picks].astype(np.uint8)),
+            "sheet": _sheet(as_bytes(images[picks], len(picks))),
+            "trained": trained,
+            "sigma": float(sigma),
+            "most": float(most),
+            "ink": float(images.sum((1, 2, 3)).median()),
+        }
+        pictures = {
+            "clean": clean[0],
+            "noisy": spoilt[0, 0],
+            "mended": mended[0],
+            "noise alone": spoilt[1, 0],
+            "what comes back": mended[1],
+        }
+        note = "Where scripts run, a digit can be drawn here, and the noise turned up and down."
+        super().__init__("denoise", state, _pictures(pictures), alt, note)
+
+
 def _digits(images: Tensor, name: str) -> Tensor:
     if images.shape[1:] != (1, 28, 28) or not images.is_floating_point():
         raise ValueError(
@@ -365,7 +448,24 @@ def _picks(marks: NDArray[Any]) -> list[int]:
     return [i for k in np.unique(marks) for i in np.flatnonzero(marks == k)[:3]]
 
 
-_LEFT = {"encoder": 6e-3, "decoder": 1e-3}  # share of variance that splitting may lose
+def _ends(stack: nn.Module) -> tuple[int, int]:
+    """How many numbers go into the first linear layer, and come out of the last one."""
+    layers = [part for part in stack.modules() if isinstance(part, nn.Linear)]
+    return (layers[0].in_features, layers[-1].out_features) if layers else (0, 0)
+
+
+def _pictures(shown: Mapping[str, Tensor]) -> Figure:
+    """A row of pictures, black at 0 and white at 1, with words above."""
+    fig, axes = plots.figure(1, len(shown), width=7.0, height=2.2)
+    for ax, (title, picture) in zip(axes, shown.items(), strict=True):
+        ax.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
+        ax.set_title(title)
+        ax.axis("off")
+    return fig
+
+
+_LEFT = {"encoder": 6e-3, "decoder": 1e-3, "denoiser": 1e-3}  # variance that splitting may lose
+_NO_DIGIT = 0.1  # share of a denoiser's examples that are noise alone
 
 
 def _frozen(net: nn.Module) -> nn.Module:

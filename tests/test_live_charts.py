@@ -18,6 +18,9 @@ ALT = "Two losses of one pixel and their slopes, which follow as the prediction 
 X = torch.rand(60, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 DIGITS = {"images": X, "labels": torch.arange(60) % 10, "alt": ALT}
 KINDS = {
+    "denoise": lambda: widgets.Denoise(
+        Autoencoder(), examples=X, trained="σ from 0 to 1", **DIGITS
+    ),
     "draw_digit": lambda: widgets.DrawDigit(Autoencoder(), examples=X, **DIGITS),
     "one_pixel": lambda: widgets.OnePixel(alt=ALT),
     "two_gaussians": lambda: widgets.TwoGaussians(alt=ALT),

@@ -323,6 +323,29 @@ def test_some_digits_may_be_missing():
     assert list(base64.b64decode(packed["picks"])) == [7, 7, 7]
 
 
+def denoiser(**options):
+    x = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    options = {"images": x, "labels": torch.arange(40) % 10, "examples": x, "alt": ALT} | options
+    model = options.pop("model", None) or models.Autoencoder(hidden=(), code=8)
+    return widgets.Denoise(model, trained="σ = 0.5", **options)
+
+
+@pytest.mark.parametrize(
+    ("made", "options", "words"),
+    [
+        (denoiser, {"sigma": 0.0}, "noise begins above 0"),
+        (denoiser, {"sigma": 0.6, "most": 0.5}, "noise begins above 0"),
+        (denoiser, {"labels": torch.arange(40)}, "from 0 to 9"),
+        (denoiser, {"examples": torch.zeros(3, 784)}, "examples are of shape"),
+        (denoiser, {"model": models.Autoencoder(shape=(1, 14, 14))}, "from 784 numbers to 784"),
+        (denoiser, {"alt": "short"}, "40"),
+    ],
+)
+def test_what_a_denoiser_refuses(made, options, words):
+    with pytest.raises(ValueError, match=words):
+        made(**options)
+
+
 def test_the_code_travels_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["aelib"]
