@@ -21,6 +21,13 @@ WATCH = """(kind) => { window.waits = []; addEventListener(kind, (event) => requ
   port2.postMessage(0); // comes after the frame is painted
 }), true); }"""
 
+# a function of the widget's module, and of what Python packed, called in the page
+CALL = """async ([name, ...given]) => {
+  const module = await import(location.pathname.replace(".html", ".js"));
+  window.state ??= JSON.parse(document.querySelector("script[type='application/json']").textContent);
+  return (%s)(module, given);
+}"""
+
 
 @contextmanager
 def window(chromium, address, **options):
@@ -62,6 +69,41 @@ def drag(page, start, *stops):
         page.mouse.move(*stop, steps=3)
     page.mouse.up()
     settle(page)
+
+
+def packed(page):
+    return page.evaluate(
+        "JSON.parse(document.querySelector('script[type=\"application/json\"]').textContent)"
+    )
+
+
+def call(page, code, *given):
+    """A function of the widget's module, called in the page."""
+    return page.evaluate(CALL % code, ["", *given])
+
+
+def pixels(page, words):
+    """A screen's 28 by 28 pixels, from 0 to 1."""
+    found = page.get_by_role("img", name=words).evaluate(
+        "(c) => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]"
+    )
+    return np.reshape(found, (28, 28, 4))[..., 0] / 255
+
+
+def stroke(page, *points):
+    """Draw with the mouse; points are in parts of the pad."""
+    box = page.locator(".aelib-pad").bounding_box()
+    spots = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    drag(page, *spots)
+    settle(page)
+
+
+def table(page):
+    """The numbers of the widget's table, by the words at the head of the row."""
+    rows = page.locator(".aelib-live tbody tr").all()
+    texts = {r.locator("th").inner_text().strip(): r.locator("td").all_inner_texts() for r in rows}
+    ascii = str.maketrans({"\u2212": "-", "∞": "inf"})
+    return {name: [float(t.translate(ascii)) for t in row] for name, row in texts.items()}
 
 
 def run_packed(layers, x):

@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from aelib import losses, widgets
-from aelib.models import PCA, Autoencoder
+from aelib.models import PCA, Autoencoder, DropoutAutoencoder
 
 ALT = "Two losses of one pixel and their slopes, which follow as the prediction and target move."
 X = torch.rand(60, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+DIGITS = {"images": X, "labels": torch.arange(60) % 10, "alt": ALT}
 NORMAL = torch.randn(5, 60, 3, generator=torch.Generator().manual_seed(0))
 SIZES = {2: Autoencoder((8,), 2), 8: Autoencoder((8,), 8)}
 ERRORS = {"PCA": range(40, 24, -1), "784-8-k": {2: 50, 8: 45.5}}
@@ -26,7 +27,13 @@ KINDS = {
     "codes_over_training": lambda: widgets.CodesOverTraining(
         {"one": NORMAL[:3], "other": 9 * NORMAL[:2]}, torch.arange(60) % 10, NORMAL[3:], alt=ALT
     ),
-    "draw_digit": lambda: widgets.DrawDigit(Autoencoder(), X, torch.arange(60) % 10, X, alt=ALT),
+    "denoise": lambda: widgets.Denoise(
+        Autoencoder(), examples=X, trained="σ from 0 to 1", **DIGITS
+    ),
+    "dropout_mask": lambda: widgets.DropoutMask(
+        {f"rate {p:g}": DropoutAutoencoder(code=128, on_code=p) for p in (0.0, 0.4)}, **DIGITS
+    ),
+    "draw_digit": lambda: widgets.DrawDigit(Autoencoder(), examples=X, **DIGITS),
     "one_pixel": lambda: widgets.OnePixel(alt=ALT),
     "two_gaussians": lambda: widgets.TwoGaussians(alt=ALT),
 }
@@ -56,13 +63,6 @@ def on(kind, **options):
 
 
 each = pytest.mark.parametrize("page", list(KINDS), indirect=True)
-
-
-def table(page):
-    """The numbers of the widget's table, by the words at the head of the row."""
-    rows = page.locator(".aelib-live tbody tr").all()
-    texts = {r.locator("th").inner_text().strip(): r.locator("td").all_inner_texts() for r in rows}
-    return {name: [float(t.replace("\u2212", "-")) for t in row] for name, row in texts.items()}
 
 
 def put(page, **values):
@@ -129,9 +129,10 @@ def test_the_keyboard_reaches_every_control_and_it_is_seen(page):
         names.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
         before = value(page, names[-1])
-        page.keyboard.press("ArrowLeft")
-        step = float(page.evaluate("document.activeElement.step"))
-        assert value(page, names[-1]) == pytest.approx(before - step)
+        least, step = page.evaluate("[document.activeElement.min, document.activeElement.step]")
+        way, key = (1, "ArrowRight") if before == float(least) else (-1, "ArrowLeft")
+        page.keyboard.press(key)
+        assert value(page, names[-1]) == pytest.approx(before + way * float(step))
     assert len(set(names)) == len(names) > 0
 
 
@@ -156,7 +157,7 @@ def test_it_follows_the_pointer_at_once(page):
     It was 10 ms for the charts and 15 ms for the pad; a busy machine is given a second frame.
     """
     page.evaluate(live.WATCH, "pointermove")
-    box = page.locator(".aelib-chart-field, .aelib-pad").first.bounding_box()
+    box = page.locator(".aelib-chart-field, .aelib-pad, input[type=range]").first.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
     page.mouse.down()
     for k in range(60):
@@ -224,7 +225,7 @@ def test_pixel_is_pytorchs(page):
 def test_pixel_shows_its_numbers(page, x, p):
     put(page, target=x, prediction=p)
     for name, values in pixel_by_torch(x, p).items():
-        assert table(page)[name] == pytest.approx(values, abs=5.01e-4)
+        assert live.table(page)[name] == pytest.approx(values, abs=5.01e-4)
 
 
 @on("one_pixel")
@@ -334,7 +335,7 @@ def test_gaussians_show_their_numbers(page):
     for q, p in PAIRS:
         put(page, mean_of_q=q[0], standard_deviation_of_q=q[1],
             mean_of_p=p[0], standard_deviation_of_p=p[1])  # fmt: skip
-        shown = table(page)
+        shown = live.table(page)
         for name, (one, other) in (("KL(q ‖ p)", (q, p)), ("KL(p ‖ q)", (p, q))):
             adds, takes, common = integrals_by_torch(one, other)
             expected = [adds, takes, kl_by_torch(one, other)]
@@ -382,7 +383,7 @@ def test_the_shaded_integral_is_the_one_chosen(page):
     for i, name in enumerate(["KL(q ‖ p)", "KL(p ‖ q)"]):
         page.get_by_role("radio", name=name).check()
         assert page.locator(".aelib-live").get_attribute("data-way") == str(i)
-        adds, takes, _ = table(page)[name]
+        adds, takes, _ = live.table(page)[name]
         assert area("takes") == pytest.approx(-takes, abs=0.01)
         seen = torch.linspace(-6, 6, 2001).double()  # the chart ends at 6
         q, p = ((0.5, 2), (0, 1)) if i == 0 else ((0, 1), (0.5, 2))

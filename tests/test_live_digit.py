@@ -20,11 +20,6 @@ from aelib import data, losses, training, widgets
 from aelib.models import Autoencoder
 
 ALT = "A digit, its code among the codes of test digits, and what the decoder draws from it."
-CALL = """async ([name, ...given]) => {
-  const module = await import(location.pathname.replace(".html", ".js"));
-  window.state ??= JSON.parse(document.querySelector("script[type='application/json']").textContent);
-  return (%s)(module, given);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -67,35 +62,8 @@ def page(request, chromium, address):
         yield opened
 
 
-def packed(page):
-    return page.evaluate(
-        "JSON.parse(document.querySelector('script[type=\"application/json\"]').textContent)"
-    )
-
-
-def call(page, code, *given):
-    """A function of the widget's module, called in the page."""
-    return page.evaluate(CALL % code, ["", *given])
-
-
 def code_of(page):
     return [float(v) for v in page.locator(".aelib-digit").get_attribute("data-code").split()]
-
-
-def pixels(page, words):
-    """A screen's 28 by 28 pixels, from 0 to 1."""
-    found = page.get_by_role("img", name=words).evaluate(
-        "(c) => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]"
-    )
-    return np.reshape(found, (28, 28, 4))[..., 0] / 255
-
-
-def stroke(page, *points):
-    """Draw with the mouse; points are in parts of the pad."""
-    box = page.locator(".aelib-pad").bounding_box()
-    spots = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    live.drag(page, *spots)
-    live.settle(page)
 
 
 # ------------------------------------------------------------------------------- as MNIST's digits are
@@ -116,19 +84,19 @@ def test_ink_is_centred_and_scaled_as_the_recipe_says(page):
         ink[top : top + height // 2 + 1, left : left + width // 2 + 1] = random.random(
             (height // 2 + 1, width // 2 + 1)
         )
-        found = call(
+        found = live.call(
             page,
             "(m, [ink, w, h]) => [...m.centred(Float32Array.from(ink), w, h)]",
             ink.ravel().tolist(), width, height,
         )  # fmt: skip
         np.testing.assert_allclose(np.reshape(found, (28, 28)), live.centred(ink), atol=1e-4)
-    assert call(page, "(m) => m.centred(new Float32Array(9), 3, 3)") is None
+    assert live.call(page, "(m) => m.centred(new Float32Array(9), 3, 3)") is None
 
 
 def through_the_canvas(page, x, smooth):
     """A digit drawn large on a canvas, and what the pad's recipe makes of it."""
     return np.reshape(
-        call(
+        live.call(
             page,
             """(m, [grey, smooth]) => {
               const small = new OffscreenCanvas(28, 28), large = new OffscreenCanvas(280, 280);
@@ -158,7 +126,7 @@ def test_test_digits_through_the_canvas_land_where_pytorch_puts_them(
     drawn = np.stack([through_the_canvas(page, x, smooth) for x in held_out.images])
     assert np.abs(drawn - held_out.pixels[:, 0].numpy()).mean() < off
     run = "(m, [xs]) => { const f = m.network(state.encoder); return xs.map((x) => [...f(Float32Array.from(x))]); }"
-    codes = np.array(call(page, run, drawn.reshape(100, -1).tolist()))
+    codes = np.array(live.call(page, run, drawn.reshape(100, -1).tolist()))
     with torch.no_grad():
         theirs = model.encode(held_out.pixels).numpy()
         spread = model.encode(digits.test.pixels).std(0).numpy()
@@ -173,28 +141,30 @@ def test_strokes_are_as_wide_as_mnists_however_large_they_are(page, digits):
     made = []
     for size in (1, 0.35):
         page.get_by_role("button", name="Clear").click()
-        stroke(page, *((0.1 + size * (x - 0.3), 0.1 + size * (y - 0.15)) for x, y in hook))
-        made.append(pixels(page, "What the encoder gets"))
+        live.stroke(page, *((0.1 + size * (x - 0.3), 0.1 + size * (y - 0.15)) for x, y in hook))
+        made.append(live.pixels(page, "What the encoder gets"))
         rows, columns = np.flatnonzero(made[-1].max(1)), np.flatnonzero(made[-1].max(0))
         assert np.ptp(rows) + 1 == 20 > np.ptp(columns) + 1
     assert np.abs(made[0] - made[1]).mean() < 0.02
     ones = digits.test.of(1).pixels[:, 0].numpy()
     width = np.median(ones.sum((1, 2)) / 20)  # a stroke as tall as the box: ink by height
     page.get_by_role("button", name="Clear").click()
-    stroke(page, (0.5, 0.1), (0.5, 0.9))
-    assert pixels(page, "What the encoder gets").sum() / 20 == pytest.approx(width, rel=0.25)
+    live.stroke(page, (0.5, 0.1), (0.5, 0.9))
+    assert live.pixels(page, "What the encoder gets").sum() / 20 == pytest.approx(width, rel=0.25)
 
 
 # ----------------------------------------------------------------------------------------- the network
 def test_the_page_computes_what_was_packed(page, digits):
     x = digits.test[1000:1040].pixels.flatten(1).numpy()
-    state = packed(page)
+    state = live.packed(page)
     run = "(m, [part, xs]) => { const f = m.network(state[part]); return xs.map((x) => [...f(Float32Array.from(x))]); }"
-    codes = call(page, run, "encoder", x.tolist())
+    codes = live.call(page, run, "encoder", x.tolist())
     expected = live.run_packed(state["encoder"], x)
     np.testing.assert_allclose(codes, expected, atol=2e-4)
     np.testing.assert_allclose(
-        call(page, run, "decoder", codes), live.run_packed(state["decoder"], expected), atol=2e-4
+        live.call(page, run, "decoder", codes),
+        live.run_packed(state["decoder"], expected),
+        atol=2e-4,
     )
 
 
@@ -218,13 +188,13 @@ def test_it_is_light(shown):
 
 # --------------------------------------------------------------------------------------- what is shown
 def assert_consistent(page):
-    state = packed(page)
-    fed = pixels(page, "What the encoder gets").reshape(1, 784)
+    state = live.packed(page)
+    fed = live.pixels(page, "What the encoder gets").reshape(1, 784)
     np.testing.assert_allclose(
         code_of(page), live.run_packed(state["encoder"], fed)[0], rtol=0.02, atol=0.05
     )
     drawn = live.run_packed(state["decoder"], np.array([code_of(page)])).reshape(28, 28)
-    np.testing.assert_allclose(pixels(page, "What the decoder draws"), drawn, atol=0.003)
+    np.testing.assert_allclose(live.pixels(page, "What the decoder draws"), drawn, atol=0.003)
     error = np.square(fed - drawn.ravel()).sum()
     told = page.locator(".aelib-digit-told").inner_text()
     assert float(told.split("Squared error ")[1].rstrip(".")) == pytest.approx(error, abs=0.3)
@@ -232,13 +202,13 @@ def assert_consistent(page):
 
 def test_a_drawing_becomes_a_code_and_comes_back(page):
     page.get_by_role("button", name="Clear").click()
-    assert pixels(page, "What the encoder gets").max() == 0
+    assert live.pixels(page, "What the encoder gets").max() == 0
     assert "Draw a digit" in page.locator(".aelib-digit-told").inner_text()
-    stroke(page, (0.52, 0.15), (0.5, 0.5), (0.48, 0.85))
+    live.stroke(page, (0.52, 0.15), (0.5, 0.5), (0.48, 0.85))
     assert_consistent(page)
     assert "are 1s" in page.locator(".aelib-digit-told").inner_text(), "a 1 lies among 1s"
     before = code_of(page)
-    stroke(page, (0.2, 0.85), (0.8, 0.85))
+    live.stroke(page, (0.2, 0.85), (0.8, 0.85))
     assert code_of(page) != before, "a second stroke adds to the first"
     assert_consistent(page)
 
@@ -250,7 +220,7 @@ def test_a_test_digit_is_taken_by_keyboard(page, digits):
         live.settle(page)
         i = (labels == 7).nonzero()[press % 3, 0]
         grey = np.rint(digits.test.images[i, 0].numpy() / 17) * 17 / 255  # sixteen are stored
-        np.testing.assert_allclose(pixels(page, "What the encoder gets"), grey, atol=0.01)
+        np.testing.assert_allclose(live.pixels(page, "What the encoder gets"), grey, atol=0.01)
         assert_consistent(page)
 
 
@@ -268,7 +238,7 @@ def test_sliders_walk_the_code(page):
 
 def test_the_point_is_dragged(page):
     box = page.locator(".aelib-digit-map").bounding_box()
-    state = packed(page)
+    state = live.packed(page)
 
     def at(x, y):
         return box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]
@@ -285,8 +255,8 @@ def test_the_point_is_dragged(page):
         )
         assert ring == pytest.approx([100 * x, 100 - 100 * y], abs=1)
         drawn = live.run_packed(state["decoder"], np.array([code_of(page)])).reshape(28, 28)
-        np.testing.assert_allclose(pixels(page, "What the decoder draws"), drawn, atol=0.003)
-    assert pixels(page, "What the encoder gets").max() == 0, "no drawing belongs to it"
+        np.testing.assert_allclose(live.pixels(page, "What the decoder draws"), drawn, atol=0.003)
+    assert live.pixels(page, "What the encoder gets").max() == 0, "no drawing belongs to it"
     live.drag(page, at(0.5, 0.5), at(2, 2))
     live.settle(page)
     assert code_of(page) == pytest.approx([knots[-1] for knots in state["knots"]], rel=1e-3)
@@ -294,7 +264,7 @@ def test_the_point_is_dragged(page):
 
 def test_points_lie_where_their_codes_are(page):
     """The map's pixels, at the places of codes that PyTorch gave."""
-    state = packed(page)
+    state = live.packed(page)
     codes = np.frombuffer(base64.b64decode(state["codes"]), "<i2").reshape(-1, 2) * state["step"]
     part = np.linspace(0, 1, 65)
     ranks = [np.interp(codes[:, k], state["knots"][k], part) for k in (0, 1)]

@@ -2,7 +2,8 @@
 // The interface is anywidget's. Python's `DrawDigit` says what the entries of the model are.
 
 import { bytes, clamp, drag, make, number, slider, voice } from "./shared.js";
-import { SIDE, digitOf, pad } from "./draw.js";
+import { digitOf, pad } from "./draw.js";
+import { captioned, picker } from "./digits.js";
 import { network } from "./mlp.js";
 import { screen } from "./screen.js";
 
@@ -11,10 +12,8 @@ const NEAR = 10; // test digits that are asked what they are
 function render({ model, el }) {
   const [encode, decode] = [network(model.get("encoder")), network(model.get("decoder"))];
   const codes = Float32Array.from(new Int16Array(bytes(model.get("codes")).buffer), (v) => v * model.get("step"));
-  const [labels, picks] = [bytes(model.get("labels")), bytes(model.get("picks"))];
+  const labels = bytes(model.get("labels"));
   const [colours, knots] = [model.get("colours"), model.get("knots")];
-  const sheet = Object.assign(new Image(), { src: model.get("sheet") });
-  const columns = Math.ceil(Math.sqrt(picks.length));
 
   // The map shows each number by its rank among all: where codes are dense, there is room. The knots
   // are the numbers at equal steps of rank, from 0 to 1.
@@ -40,22 +39,20 @@ function render({ model, el }) {
     make("b", { style: `left:${100 * rank(0, x)}%;top:${100 - 100 * rank(1, y)}%` }, k));
   const map = make("div", { class: "aelib-digit-map", "aria-hidden": "true" }, cloud, ...middles, ring);
   const clear = make("button", { type: "button" }, "Clear");
-  const digits = [...new Set(picks)].sort((a, b) => a - b);
-  const keys = digits.map((digit) => make("button", { type: "button", "aria-label": `Take a test digit: ${digit}` }, digit));
+  const tests = picker({ picks: bytes(model.get("picks")), sheet: model.get("sheet"), take });
   const sliders = ["first", "second"].map((name, axis) =>
     slider({ name: `${name} number`, low: 0, high: 1, step: 0.002, words: (place) => number(at(axis, place), 2),
       change: (place) => later(() => walk(axis ? [code[0], at(1, place)] : [at(0, place), code[1]])) }));
   const told = make("p", { class: "aelib-digit-told" });
   const voiced = voice();
-  const figure = (words, ...parts) => make("div", { class: "aelib-digit-part" }, ...parts, make("span", {}, words));
   const root = make("div", { class: "aelib-live aelib-digit", role: "group", "aria-label": model.get("alt"),
     "data-lm-suppress-shortcuts": "true" },
     make("div", { class: "aelib-digit-panels" },
-      figure("draw here", paper.element),
-      figure("codes of test digits, by rank", map),
-      make("div", { class: "aelib-digit-pair" }, figure("what goes in", seen.canvas), figure("what comes out", made.canvas))),
-    make("div", { class: "aelib-digit-keys", role: "group", "aria-label": "The pad" }, clear,
-      make("span", {}, "or take a test digit:"), ...keys),
+      captioned("draw here", paper.element),
+      captioned("codes of test digits, by rank", map),
+      make("div", { class: "aelib-digit-pair" }, captioned("what goes in", seen.canvas), captioned("what comes out", made.canvas))),
+    make("div", { class: "aelib-keys", role: "group", "aria-label": "The pad" }, clear,
+      make("span", {}, "or take a test digit:"), ...tests.keys),
     make("div", { class: "aelib-sliders" }, ...sliders.map((one) => one.row)),
     told, voiced.place);
 
@@ -106,20 +103,12 @@ function render({ model, el }) {
     seen.show(null);
     show();
   }
-  const last = Array(10).fill(-1); // of each digit, the place of the one that was taken last
-  function take(digit) {
-    const all = [...picks.keys()].filter((i) => picks[i] === digit);
-    const i = (last[digit] = all[(all.indexOf(last[digit]) + 1) % all.length]);
-    const picture = make("canvas", { width: SIDE, height: SIDE });
-    const pen = picture.getContext("2d", { willReadFrequently: true });
-    pen.drawImage(sheet, (i % columns) * SIDE, Math.floor(i / columns) * SIDE, SIDE, SIDE, 0, 0, SIDE, SIDE);
-    const { data } = pen.getImageData(0, 0, SIDE, SIDE);
+  function take(pixels, i, picture) {
     paper.show(picture);
     root.dataset.taken = i;
-    look(Float32Array.from({ length: SIDE * SIDE }, (_, k) => data[4 * k] / 255));
+    look(pixels);
   }
 
-  keys.forEach((key, k) => key.addEventListener("click", () => take(digits[k])));
   clear.addEventListener("click", () => {
     paper.clear();
     look(null);
@@ -146,9 +135,7 @@ function render({ model, el }) {
   el.append(root);
   look(null);
   walk([at(0, 0.5), at(1, 0.5)]);
-  const begin = () => take(digits[Math.floor(digits.length / 4)]);
-  if (sheet.complete && sheet.naturalWidth) begin();
-  else sheet.addEventListener("load", begin, { once: true });
+  tests.start();
 }
 
 export default { render };
