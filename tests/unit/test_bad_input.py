@@ -137,6 +137,12 @@ def face_walk(**options):
     return widgets.FaceWalk(**{"decoder": net} | defaults | options)
 
 
+def one_draw(**options):
+    defaults = {"images": DIGITS.round(), "labels": torch.arange(10), "examples": DIGITS}
+    nets = {"vae": models.VAE((4,), 3), "auto": models.Autoencoder((4,), 3)}
+    return widgets.OneDraw(**nets | defaults | {"alt": ALT} | options)
+
+
 def export(**options):
     # /dev/null is no folder: what gets past the checks fails there and writes nothing
     defaults = {"folder": "/dev/null", "vectors": CODES, "labels": LABELS}
@@ -686,6 +692,24 @@ CASES = {
             "groups=3",
         ),
         (lambda: face_walk(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.OneDraw": [
+        (lambda: one_draw(images=DIGITS), ValueError, "black and white"),
+        (lambda: one_draw(images=DIGITS.round()[0]), ValueError, r"images.*\(1, 28, 28\)"),
+        (lambda: one_draw(examples=DIGITS.byte()), ValueError, "examples.*uint8"),
+        (lambda: one_draw(labels=torch.arange(9)), ValueError, r"10 images.*\(9,\)"),
+        (lambda: one_draw(images=DIGITS[:0], labels=torch.arange(0)), ValueError, "from 1 to 20"),
+        (lambda: one_draw(labels=torch.arange(10) + 1), ValueError, "0 to 9"),
+        (lambda: one_draw(labels=torch.arange(10) / 2), ValueError, "whole numbers"),
+        (lambda: one_draw(auto=models.Autoencoder((4,), 2)), ValueError, "2 and 3"),
+        (
+            lambda: one_draw(vae=models.VAE((4,), 1), auto=models.Autoencoder((4,), 1)),
+            ValueError,
+            "at least two.*1 and 1",
+        ),
+        (lambda: one_draw(auto=models.Autoencoder((4,), 3, activation=nn.GELU)), TypeError, "GELU"),
+        (lambda: one_draw(vae=models.Autoencoder((4,), 3)), AttributeError, "posterior"),
+        (lambda: one_draw(alt="x"), ValueError, "40 characters"),
     ],
     "widgets.OnePixel": [
         (lambda: widgets.OnePixel(target=1.1, alt=ALT), ValueError, r"\[0, 1\].*1.1"),

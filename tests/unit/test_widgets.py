@@ -403,6 +403,34 @@ def test_what_the_walk_packs():
     np.testing.assert_allclose(root @ root.T, codes.T.cov() + 1e-4 * torch.eye(6), atol=1e-5)
 
 
+def draw(**options):
+    torch.manual_seed(0)
+    x = torch.rand(30, 1, 28, 28)
+    nets = {"vae": models.VAE((8,), 5, output=nn.Identity)}
+    nets["auto"] = models.Autoencoder((8,), 5, output=nn.Identity)
+    given = {"images": x[:3].round(), "labels": torch.tensor([7, 1, 7]), "examples": x, "alt": ALT}
+    return widgets.OneDraw(**nets | given | options)
+
+
+def test_what_one_draw_packs():
+    torch.manual_seed(0)
+    x, net = torch.rand(30, 1, 28, 28), models.VAE((8,), 5, output=nn.Identity)
+    auto = models.Autoencoder((8,), 5, output=nn.Identity)
+    packed = state(draw(vae=net))
+    assert html(draw()) == html(draw())
+
+    def numbers(name):
+        return np.frombuffer(base64.b64decode(packed[name]), "<f4").reshape(-1, 5)
+
+    mean, log_variance = (v.detach().numpy() for v in net.posterior(x[:3].round()))
+    np.testing.assert_allclose(numbers("means"), mean, atol=1e-5)
+    np.testing.assert_allclose(numbers("spreads"), np.exp(log_variance / 2), atol=1e-5)
+    np.testing.assert_allclose(numbers("codes"), auto.encode(x[:3].round()).detach(), atol=1e-5)
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(packed["images"]), np.uint8))
+    np.testing.assert_array_equal(bits.reshape(3, 784), x[:3].round().flatten(1).numpy())
+    assert list(base64.b64decode(packed["labels"])) == [7, 1, 7]
+
+
 def test_the_code_travels_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["aelib"]
