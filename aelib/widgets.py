@@ -14,6 +14,7 @@ import html
 import io
 import json
 import re
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,14 @@ __all__ = [
     "Denoise",
     "DrawDigit",
     "DropoutMask",
+    "FaceWalk",
+    "OneDraw",
     "OnePixel",
     "PointCloud",
     "TwoGaussians",
     "Widget",
 ]
+
 _STATIC = Path(__file__).with_name("static")
 _VIEW = {"yaw": -0.5, "pitch": 0.3, "zoom": 1.0, "distance": 4.0, "fill": 0.46}
 """The first view: angles in radians, the eye's distance in radii, a radius in heights."""
@@ -794,6 +798,242 @@ def _labels(labels: ArrayLike) -> NDArray[Any]:
     return marks
 
 
+class FaceWalk(Widget):
+    """A walk among faces, by the decoder of a variational autoencoder that runs in the page.
+
+    Two faces A and B and the one on the way from one to the other, straight or on the sphere; one
+    slider for each direction of the code that labels have given, which is added; new faces drawn
+    from a Gaussian fitted to codes or from the prior, and true ones. The same surprises come at
+    every visit. Told are the length of the code and the sharpness of the picture, as
+    :func:`aelib.metrics.sharpness` measures it. Chapter 11 explains all of these.
+
+    The decoder runs in the page, its weights rounded to 6 bits (see ``_grown``). Measured on the
+    VAE in ``data/models`` and 2,000 draws of the fitted Gaussian, its pixels in [0, 1] differ from
+    PyTorch's by 0.009 (root mean square; 99 of 100 by at most 0.03), and the sharpness by 1 level
+    in the mean.
+
+    Args:
+        decoder: a stack as :func:`aelib.models.growing` makes it, from codes of k numbers to images
+            of shape (3, S, S) in [0, 1].
+        codes: draws of q(z), to which the Gaussian is fitted: shape (N, k), N > k.
+        faces: codes of true faces, shape (M, k), 2 ≤ M ≤ 1,000; the first two are A and B at first.
+        directions: by name, one step along it, shape (k,); at least one.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        TypeError: if the decoder holds a module that a page cannot run, or ``directions`` is no
+            mapping.
+        ValueError: if shapes do not fit, a number is not finite, or ``alt`` is too short.
+    """
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        codes: Tensor,
+        faces: Tensor,
+        directions: Mapping[str, Tensor],
+        alt: str = "",
+    ) -> None:
+        if not isinstance(directions, Mapping):
+            raise TypeError('directions are given by name: {"glasses": step, …}; got no mapping')
+        net, names = _frozen(decoder), [str(name) for name in directions]
+        codes, faces, *steps = (
+            torch.as_tensor(part).detach().cpu().double()
+            for part in (codes, faces, *directions.values())
+        )
+        k = codes.shape[-1]
+        shapes = [tuple(part.shape) for part in (codes, faces, *steps)]
+        if codes.dim() != 2 or len(codes) <= k:
+            raise ValueError(f"codes are of shape (N, k), N > k; got {shapes[0]}")
+        if shapes[1] != (len(faces), k) or not 2 <= len(faces) <= 1000:
+            raise ValueError(f"faces are of shape (M, {k}), 2 ≤ M ≤ 1000; got {shapes[1]}")
+        if not steps or any(shape != (k,) for shape in shapes[2:]):
+            raise ValueError(f"directions, at least one, are of shape ({k},); got {shapes[2:]}")
+        if not all(part.isfinite().all() for part in (codes, faces, *steps)):
+            raise ValueError("codes, faces and directions must be finite")
+        packed = _grown(net)
+        with torch.no_grad():
+            side = net(faces[:1]).shape[-1]
+            if net(faces[:1]).shape[1:] != (3, side, side):
+                raise ValueError(f"images are (3, S, S); got {tuple(net(faces[:1]).shape[1:])}")
+            # as much is added to the variances as chapter 11 adds, so that there is a root
+            root = torch.linalg.cholesky(codes.T.cov() + 1e-4 * torch.eye(k, dtype=codes.dtype))
+            part = torch.linspace(0, 1, 6, dtype=codes.dtype)[:, None]
+            walks = [_between(faces[0], faces[1], part), faces[0] + 2 * part * steps[0]]
+            shown = [net(walk).float() for walk in walks]
+        state = {
+            "decoder": packed,
+            "side": side,
+            "middle": _text(codes.mean(0).numpy().astype("<f4")),
+            "root": _text(root.numpy().astype("<f4")),
+            "faces": _text(faces.numpy().astype("<f4")),
+            "names": names,
+            "directions": _text(torch.stack(steps).numpy().astype("<f4")),
+        }
+        fig = plots.image_grid(shown, labels=["from A to B", names[0]])
+        note = "Where scripts run, the faces can be changed here, and new ones drawn."
+        super().__init__("face_walk", state, fig, alt, note)
+
+
+def _between(a: Tensor, b: Tensor, part: Tensor) -> Tensor:
+    """Points on the sphere from a to b, both (k,): (N, 1) to (N, k). Chapter 11 explains it."""
+    cosine = nn.functional.cosine_similarity(a, b, dim=0)
+    angle = cosine.clamp(-0.9999, 0.9999).acos()
+    return (((1 - part) * angle).sin() * a + (part * angle).sin() * b) / angle.sin()
+
+
+class OneDraw(Widget):
+    """One digit through a variational autoencoder, one draw at a time, beside a plain autoencoder.
+
+    The Gaussian q(z | x) of the digit, as an ellipse over the two numbers of the code whose KL is
+    largest on average and as a bar for each number; a draw z = μ + σ ε, thrown anew by a button,
+    with σ multiplied by 0 to 2; and the picture that the decoder makes of z. The plain autoencoder
+    moves its own code along the same ε, by a step as long as the VAE's when each is measured in the
+    spread of its own codes over the examples. A table gives, in nats, the cross-entropy of this
+    draw's picture, summed over 784 pixels, and the KL divergence of the Gaussian to the prior; a
+    chart gives their means over many draws against the factor of σ. Chapter 10 explains these.
+
+    Gaussians, codes and the chart's means are PyTorch's. The decoders run in the page, rounded and
+    split (see ``_network``). Measured on chapter 10's two networks and 1,000 validation digits, one
+    draw each: a cross-entropy moves by 0.3 nats in the VAE and by 0.6 in the autoencoder (medians;
+    99 of 100 by at most 1.5 and 2.8), pixels by 0.007 and 0.011 (root mean square).
+
+    Args:
+        vae: has ``posterior`` and ``decoder``, as :class:`aelib.models.VAE`; the decoder gives
+            logits.
+        auto: has ``encoder`` and ``decoder``, as :class:`aelib.models.Autoencoder`, with as many
+            numbers in the code; the decoder gives logits.
+        images: black and white digits to choose from, 0 or 1, shape (N, 1, 28, 28), N from 1 to 20.
+        labels: which digits they are, whole numbers from 0 to 9, shape (N,).
+        examples: digits for which the decoders are split, shape (M, 1, 28, 28), in [0, 1]; a few
+            thousand will do.
+        alt: what there is to see, for those who cannot see it: at least 40 characters.
+
+    Raises:
+        TypeError: if a decoder holds a module that a page cannot run.
+        ValueError: if shapes do not fit, a pixel is neither 0 nor 1, a label is none, or ``alt`` is
+            too short.
+    """
+
+    def __init__(
+        self,
+        vae: nn.Module,
+        auto: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        examples: Tensor,
+        alt: str = "",
+    ) -> None:
+        for name, pictures in (("images", images), ("examples", examples)):
+            if pictures.shape[1:] != (1, 28, 28) or not pictures.is_floating_point():
+                raise ValueError(
+                    f"{name} are of shape (N, 1, 28, 28), in [0, 1]; got "
+                    f"{tuple(pictures.shape)}, {pictures.dtype}"
+                )
+        images, examples = images.detach().cpu().double(), examples.detach().cpu().double()
+        marks = as_array(labels)
+        if marks.shape != (len(images),) or not 1 <= len(images) <= 20:
+            raise ValueError(f"{len(images)} images, from 1 to 20, and labels {marks.shape}")
+        if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
+            raise ValueError("labels must be whole numbers from 0 to 9")
+        if not ((images == 0) | (images == 1)).all():
+            raise ValueError("images are black and white: each pixel is 0 or 1")
+        vae, auto = _frozen(vae), _frozen(auto)
+        dice = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            mean, spread = _gaussian(vae, images)
+            many, wide = _gaussian(vae, examples)
+            codes, other = auto.encoder(images), auto.encoder(examples)
+            if codes.shape != mean.shape or mean.shape[1] < 2:
+                sizes = f"{codes.shape[1]} and {mean.shape[1]}"
+                raise ValueError(f"codes of one size, at least two numbers; got {sizes}")
+            draws = many + wide * torch.randn(many.shape, generator=dice, dtype=torch.float64)
+            own, others = draws.std(0), other.std(0)
+            moved = other + _alike((draws - many) / wide, wide, own, others)
+            packed = [
+                _network(vae.decoder, draws, _LEFT["logits"]),
+                _network(auto.decoder, moved, _LEFT["logits"]),
+            ]
+            noise = torch.randn(_DRAWS, mean.shape[1], generator=dice, dtype=torch.float64)
+            costs = np.zeros((len(images), 21, 2))
+            for i, x in enumerate(images):
+                far = _alike(noise, spread[i], own, others)
+                for j, times in enumerate(torch.linspace(0, 2, 21)):
+                    costs[i, j] = (
+                        _price(vae, mean[i] + times * spread[i] * noise, x),
+                        _price(auto, codes[i] + times * far, x),
+                    )
+            used = (0.5 * (many**2 + wide**2 - 1) - wide.log()).mean(0).argsort(descending=True)[:2]
+            cloud, first = many[:300, used], min(4, len(images) - 1)
+            shown = [vae.decoder(mean[[first]] + spread[[first]] * noise[0])]
+            shown.append(
+                auto.decoder(codes[[first]] + _alike(noise[:1], spread[first], own, others))
+            )
+        state = {
+            "vae": packed[0],
+            "auto": packed[1],
+            "images": _text(np.packbits(images.numpy().astype(np.uint8))),
+            "labels": _text(marks.astype(np.uint8)),
+            "first": first,
+            "used": used.tolist(),
+            "cloud": cloud[cloud.abs().amax(1) < 4].numpy().round(2).tolist(),
+            "most": float(np.clip(100 * np.ceil(costs.max() / 100), 200, 400)),
+        }
+        numbers = {"means": mean, "spreads": spread, "codes": codes, "own": own, "other": others}
+        numbers |= {"costs": costs[..., 0], "others": costs[..., 1]}
+        state |= {name: _text(np.asarray(v).astype("<f4")) for name, v in numbers.items()}
+        fig = _draw_of(
+            images[first], shown, many[:300, used], mean[first, used], spread[first, used]
+        )
+        note = "Where scripts run, a new draw can be thrown here, and its spread changed."
+        super().__init__("one_draw", state, fig, alt, note)
+
+
+_DRAWS = 100  # for a mean over q(z | x)
+
+
+def _gaussian(vae: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (not log-variance) of q(z | x), each (N, k)."""
+    mean, log_variance = vae.posterior(images)
+    return mean, (log_variance / 2).exp()
+
+
+def _alike(noise: Tensor, spread: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Steps along the noise, as long in the spread ``other`` as spread · noise in ``own``."""
+    far = (noise * spread / own).norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True)
+    return far * noise * other
+
+
+def _price(model: nn.Module, codes: Tensor, image: Tensor) -> float:
+    """Mean cross-entropy of an image under the logits of its decoded codes (N, k), in nats."""
+    logits = model.decoder(codes).flatten(1)
+    target = image.flatten().expand_as(logits)
+    price = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return price.sum(1).mean().item()
+
+
+def _draw_of(
+    image: Tensor, logits: Sequence[Tensor], cloud: Tensor, mean: Tensor, spread: Tensor
+) -> Figure:
+    """The digit, its Gaussian over two numbers of the code, and two copies."""
+    fig, axes = plots.figure(1, 4, width=7.4, height=2.4, width_ratios=(1, 1.3, 1, 1))
+    turn = np.linspace(0, 2 * np.pi, 100)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    axes[1].plot(*cloud.numpy().T, ".", color=plots.INK, ms=2, alpha=0.3)
+    axes[1].plot(*(2 * circle), "--", color=plots.INK, lw=1.2)
+    for far in (1, 2):
+        oval = mean.numpy()[:, None] + far * spread.numpy()[:, None] * circle
+        axes[1].fill(*oval, color=plots.COLOURS[0], alpha=0.3)
+    axes[1].set(title="q(z | x) and the prior", aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
+    pictures = (image, logits[0].sigmoid(), logits[1].sigmoid())
+    titles = ("x", "VAE, one draw", "autoencoder,\nmoved as far")
+    for ax, picture, title in zip(axes[[0, 2, 3]], pictures, titles, strict=True):
+        ax.imshow(picture.reshape(28, 28).numpy(), cmap="gray", vmin=0, vmax=1)
+        ax.set_title(title)
+        ax.axis("off")
+    return fig
+
+
 def _digits(images: Tensor, name: str) -> Tensor:
     if images.shape[1:] != (1, 28, 28) or not images.is_floating_point():
         raise ValueError(
@@ -842,7 +1082,8 @@ def _pictures(shown: Mapping[str, Tensor]) -> Figure:
     return fig
 
 
-_LEFT = {"encoder": 6e-3, "decoder": 1e-3, "denoiser": 1e-3}  # variance that splitting may lose
+# share of variance that splitting may lose
+_LEFT = {"encoder": 6e-3, "decoder": 1e-3, "denoiser": 1e-3, "logits": 6e-4}
 _NO_DIGIT = 0.1  # share of a denoiser's examples that are noise alone
 
 
@@ -926,6 +1167,93 @@ def _eight_bits(rows: Tensor) -> tuple[str, str]:
     steps = (rows.abs().amax(1) / 127).clamp(min=1e-30).float()
     whole = (rows / steps[:, None].double()).round().clamp(-127, 127).to(torch.int8)
     return _text(whole.numpy()), _text(steps.numpy().astype("<f4"))
+
+
+def _grown(net: nn.Module) -> list[dict[str, Any] | str]:
+    """A stack that grows images from codes, packed for ``static/conv.js``.
+
+    Batch normalisation, as it is after training, goes into the weights of the layer before it. Of
+    these each becomes a whole number from -31 to 31, in steps of its output's own: of a channel in
+    a convolution, of a single number in a linear layer. Each is written as one letter. Small
+    numbers are common, so that the text shrinks on its way to the reader, to two thirds of a byte a
+    weight; whole numbers of 8 bits would not, and take half as much again.
+
+    Args:
+        net: on the CPU in double precision; linear layers, ``Unflatten`` after one of them, batch
+            normalisation after either, transposed convolutions on squares, and activations.
+
+    Returns:
+        Layers in their order: an activation's name, or the parts of a layer. Images are laid out
+        pixel by pixel, with all channels of a pixel side by side.
+
+    Raises:
+        TypeError: if a module is none of these, or stands where it cannot be packed.
+    """
+    layers: list[Any] = []
+    for part in (module for module in net.modules() if not list(module.children())):
+        before = layers[-1] if layers and not isinstance(layers[-1], str) else None
+        if type(part) in _ACTIVATIONS:
+            layers.append(_ACTIVATIONS[type(part)])
+        elif isinstance(part, nn.Linear):
+            layers.append([part.weight, _bias(part, part.out_features), None])
+        elif isinstance(part, nn.ConvTranspose2d) and _plain(part):
+            layers.append([part.weight.transpose(0, 1), _bias(part, part.out_channels), part])
+        elif isinstance(part, nn.Unflatten) and before and before[2] is None:
+            for i in (0, 1):  # from channel by channel to pixel by pixel
+                image = before[i].unflatten(0, part.unflattened_size)
+                before[i] = image.movedim(0, 2).flatten(0, 2)
+        elif isinstance(part, nn.BatchNorm2d) and before and part.running_var is not None:
+            gain = (part.running_var + part.eps).rsqrt()
+            shift = -part.running_mean * gain
+            if part.affine:
+                gain, shift = gain * part.weight, shift * part.weight + part.bias
+            weight, bias, _ = before
+            gain, shift = (v.repeat(len(bias) // len(v)) for v in (gain, shift))
+            before[0] = weight * gain.reshape(-1, *(1,) * (weight.dim() - 1))
+            before[1] = bias * gain + shift
+        else:
+            raise TypeError(f"a page cannot run {part} here; see aelib.models.growing")
+    return [layer if isinstance(layer, str) else _layer(*layer) for layer in layers]
+
+
+def _layer(weight: Tensor, bias: Tensor, kind: nn.ConvTranspose2d | None) -> dict[str, Any]:
+    whole, steps = _six_bits(weight)  # (outputs, inputs) or (outputs, inputs, down, across)
+    if kind:
+        whole = whole.permute(2, 3, 1, 0)
+    layer = {
+        "inputs": weight.shape[1],
+        "weights": "".join(_LETTERS[i + 31] for i in whole.flatten().tolist()),
+        "steps": _text(steps.numpy().astype("<f4")),
+        "bias": _text(bias.float().numpy().astype("<f4")),
+    }
+    if kind:
+        layer |= {"kernel": kind.kernel_size[0], "stride": kind.stride[0]}
+        layer["padding"] = kind.padding[0]
+    return layer
+
+
+_LETTERS = "-" + string.digits + string.ascii_letters
+
+
+def _six_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole numbers from -31 to 31 (outputs, ...), and each output's step, that fit best."""
+    rows = weight.flatten(1)
+    shares = torch.tensor([1, 0.9, 0.8, 0.7, 0.6, 0.5])[:, None, None]  # cut a few: all get finer
+    largest = rows.abs().amax(1, keepdim=True).clamp(min=1e-30)
+    steps = (shares * largest / 31).float().double()  # (shares, outputs, 1)
+    whole = (rows / steps).round().clamp(-31, 31)
+    best, row = (whole * steps - rows).square().sum(2).argmin(0), torch.arange(len(rows))
+    return whole[best, row].long().reshape(weight.shape), steps[best, row, 0].float()
+
+
+def _bias(part: nn.Module, outputs: int) -> Tensor:
+    return torch.zeros(outputs, dtype=torch.float64) if part.bias is None else part.bias
+
+
+def _plain(part: nn.ConvTranspose2d) -> bool:
+    """Whether it has one size, stride and padding both ways, and nothing that is rarely used."""
+    square = all(len(set(pair)) == 1 for pair in (part.kernel_size, part.stride, part.padding))
+    return square and (part.groups, *part.dilation, *part.output_padding) == (1, 1, 1, 0, 0)
 
 
 def _text(numbers: NDArray[Any]) -> str:

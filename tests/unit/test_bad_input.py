@@ -136,6 +136,19 @@ def draw_digit(**options):
     return widgets.DrawDigit(**{"model": model} | defaults | options)
 
 
+def face_walk(**options):
+    codes = torch.linspace(-1, 1, 60).reshape(10, 6) ** 3
+    defaults = {"codes": codes, "faces": codes[:3], "directions": {"hat": codes[4]}, "alt": ALT}
+    net = models.growing(6, 2, (3, 8, 8)).eval()
+    return widgets.FaceWalk(**{"decoder": net} | defaults | options)
+
+
+def one_draw(**options):
+    defaults = {"images": DIGITS.round(), "labels": torch.arange(10), "examples": DIGITS}
+    nets = {"vae": models.VAE((4,), 3), "auto": models.Autoencoder((4,), 3)}
+    return widgets.OneDraw(**nets | defaults | {"alt": ALT} | options)
+
+
 def export(**options):
     # /dev/null is no folder: what gets past the checks fails there and writes nothing
     defaults = {"folder": "/dev/null", "vectors": CODES, "labels": LABELS}
@@ -663,6 +676,46 @@ CASES = {
         (lambda: draw_digit(model=NET), ValueError, r"784 numbers.*\[9, 4\]"),
         (lambda: draw_digit(model=nn.Linear(784, 2)), AttributeError, "encoder"),
         (lambda: draw_digit(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.FaceWalk": [
+        (lambda: face_walk(directions=torch.zeros(6)), TypeError, "by name"),
+        (lambda: face_walk(directions={}), ValueError, "at least one"),
+        (lambda: face_walk(directions={"a": torch.zeros(5)}), ValueError, r"\(6,\).*\(5,\)"),
+        (lambda: face_walk(codes=torch.zeros(6, 6)), ValueError, r"N > k; got \(6, 6\)"),
+        (lambda: face_walk(faces=torch.zeros(1, 6)), ValueError, r"2 ≤ M.*\(1, 6\)"),
+        (lambda: face_walk(faces=torch.zeros(3, 7)), ValueError, r"\(M, 6\).*\(3, 7\)"),
+        (lambda: face_walk(faces=torch.full((3, 6), math.nan)), ValueError, "finite"),
+        (lambda: face_walk(decoder=models.growing(6, 2, (1, 8, 8))), ValueError, r"\(3, S, S\)"),
+        (lambda: face_walk(decoder=nn.Sequential(nn.Linear(6, 6), nn.GELU())), TypeError, "GELU"),
+        (
+            lambda: face_walk(decoder=nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.BatchNorm2d(8))),
+            TypeError,
+            r"BatchNorm2d.*here",
+        ),
+        (
+            lambda: face_walk(decoder=nn.Sequential(nn.ConvTranspose2d(6, 3, 4, groups=3))),
+            TypeError,
+            "groups=3",
+        ),
+        (lambda: face_walk(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.OneDraw": [
+        (lambda: one_draw(images=DIGITS), ValueError, "black and white"),
+        (lambda: one_draw(images=DIGITS.round()[0]), ValueError, r"images.*\(1, 28, 28\)"),
+        (lambda: one_draw(examples=DIGITS.byte()), ValueError, "examples.*uint8"),
+        (lambda: one_draw(labels=torch.arange(9)), ValueError, r"10 images.*\(9,\)"),
+        (lambda: one_draw(images=DIGITS[:0], labels=torch.arange(0)), ValueError, "from 1 to 20"),
+        (lambda: one_draw(labels=torch.arange(10) + 1), ValueError, "0 to 9"),
+        (lambda: one_draw(labels=torch.arange(10) / 2), ValueError, "whole numbers"),
+        (lambda: one_draw(auto=models.Autoencoder((4,), 2)), ValueError, "2 and 3"),
+        (
+            lambda: one_draw(vae=models.VAE((4,), 1), auto=models.Autoencoder((4,), 1)),
+            ValueError,
+            "at least two.*1 and 1",
+        ),
+        (lambda: one_draw(auto=models.Autoencoder((4,), 3, activation=nn.GELU)), TypeError, "GELU"),
+        (lambda: one_draw(vae=models.Autoencoder((4,), 3)), AttributeError, "posterior"),
+        (lambda: one_draw(alt="x"), ValueError, "40 characters"),
     ],
     "widgets.OnePixel": [
         (lambda: widgets.OnePixel(target=1.1, alt=ALT), ValueError, r"\[0, 1\].*1.1"),

@@ -403,6 +403,114 @@ def test_dropout_elsewhere_than_on_the_code_is_refused():
         masks(models=models.DropoutAutoencoder(code=16))
 
 
+def run_grown(layers, x):
+    """What ``static/conv.js`` is to give for codes (N, k), by scattering pixel after pixel."""
+    for layer in layers:
+        if isinstance(layer, str):
+            x = live.run_packed([layer], x)
+            continue
+        inputs, kernel = layer["inputs"], layer.get("kernel")
+        whole = np.array([widgets._LETTERS.index(letter) - 31 for letter in layer["weights"]])
+        steps, bias = (np.frombuffer(base64.b64decode(layer[n]), "<f4") for n in ("steps", "bias"))
+        if not kernel:
+            x = x @ (whole.reshape(-1, inputs) * steps[:, None]).T + bias
+            continue
+        taps = whole.reshape(kernel, kernel, inputs, -1) * steps
+        side = int((x.shape[1] // inputs) ** 0.5)
+        x = x.reshape(-1, side, side, inputs)
+        full = (side - 1) * layer["stride"] + kernel
+        y = np.zeros((len(x), full, full, len(bias)))
+        for row in range(side):
+            for column in range(side):
+                top, left = row * layer["stride"], column * layer["stride"]
+                y[:, top : top + kernel, left : left + kernel] += np.einsum(
+                    "nk,abko->nabo", x[:, row, column], taps
+                )
+        cut = slice(layer["padding"], full - layer["padding"])
+        x = (y[:, cut, cut] + bias).reshape(len(y), -1)
+    return x
+
+
+def grower(shape=(3, 16, 16)):
+    torch.manual_seed(0)
+    net = models.growing(6, 4, shape)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.uniform_(part.weight, -1, 2)
+            nn.init.normal_(part.bias)
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.2, 3)
+    return net.double().eval().requires_grad_(False)
+
+
+def test_a_grown_image_comes_back_to_six_bits():
+    net, z = grower(), torch.randn(20, 6).double()
+    found = run_grown(widgets._grown(net), z.numpy()).reshape(20, 16, 16, 3)
+    off = found.transpose(0, 3, 1, 2) - net(z).numpy()
+    assert np.sqrt(np.square(off).mean()) < 0.015
+    assert np.abs(off).max() < 0.1
+
+
+def test_the_vae_of_the_faces_in_six_bits():
+    model = models.ConvolutionalVAE()
+    model.load_state_dict(data.weights("faces_vae"))
+    net, z = model.decoder.double().eval().requires_grad_(False), torch.randn(10, 64).double()
+    found = run_grown(widgets._grown(net), z.numpy()).reshape(10, 32, 32, 3)
+    off = found.transpose(0, 3, 1, 2) - net(z).numpy()
+    assert np.sqrt(np.square(off).mean()) < 0.012
+    assert np.abs(off).max() < 0.15
+
+
+def walk(**options):
+    torch.manual_seed(0)
+    codes = torch.randn(20, 6)
+    given = {"decoder": grower(), "codes": codes, "faces": codes[:3]}
+    return widgets.FaceWalk(**given | {"directions": {"hat": codes[4]}, "alt": ALT} | options)
+
+
+def test_what_the_walk_packs():
+    codes, packed = torch.randn(20, 6, generator=torch.Generator().manual_seed(0)), state(walk())
+    assert html(walk()) == html(walk())
+    assert (packed["side"], packed["names"]) == (16, ["hat"])
+
+    def numbers(name):
+        return np.frombuffer(base64.b64decode(packed[name]), "<f4").reshape(-1, 6)
+
+    np.testing.assert_array_equal(numbers("faces"), codes[:3].numpy())
+    np.testing.assert_array_equal(numbers("directions"), codes[4:5].numpy())
+    np.testing.assert_allclose(numbers("middle")[0], codes.mean(0), atol=1e-6)
+    root = numbers("root")
+    np.testing.assert_allclose(root @ root.T, codes.T.cov() + 1e-4 * torch.eye(6), atol=1e-5)
+
+
+def draw(**options):
+    torch.manual_seed(0)
+    x = torch.rand(30, 1, 28, 28)
+    nets = {"vae": models.VAE((8,), 5, output=nn.Identity)}
+    nets["auto"] = models.Autoencoder((8,), 5, output=nn.Identity)
+    given = {"images": x[:3].round(), "labels": torch.tensor([7, 1, 7]), "examples": x, "alt": ALT}
+    return widgets.OneDraw(**nets | given | options)
+
+
+def test_what_one_draw_packs():
+    torch.manual_seed(0)
+    x, net = torch.rand(30, 1, 28, 28), models.VAE((8,), 5, output=nn.Identity)
+    auto = models.Autoencoder((8,), 5, output=nn.Identity)
+    packed = state(draw(vae=net))
+    assert html(draw()) == html(draw())
+
+    def numbers(name):
+        return np.frombuffer(base64.b64decode(packed[name]), "<f4").reshape(-1, 5)
+
+    mean, log_variance = (v.detach().numpy() for v in net.posterior(x[:3].round()))
+    np.testing.assert_allclose(numbers("means"), mean, atol=1e-5)
+    np.testing.assert_allclose(numbers("spreads"), np.exp(log_variance / 2), atol=1e-5)
+    np.testing.assert_allclose(numbers("codes"), auto.encode(x[:3].round()).detach(), atol=1e-5)
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(packed["images"]), np.uint8))
+    np.testing.assert_array_equal(bits.reshape(3, 784), x[:3].round().flatten(1).numpy())
+    assert list(base64.b64decode(packed["labels"])) == [7, 1, 7]
+
+
 def test_the_code_travels_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["aelib"]
