@@ -208,7 +208,7 @@ def test_a_session_is_a_table_with_measured_times(build):
     html, warnings = build(plan)
     assert not warnings
     assert cells(html) == [
-        "minute", "what happens", "run, measured",
+        "minute", "what happens", "run",
         "0–5", "Ask why.", "",
         "5–8", "Run it.", "3 min 57 s; start it 1 min earlier",
         "8–15", "Look.", "98 s",

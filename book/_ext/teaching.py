@@ -113,7 +113,7 @@ class Session(SphinxDirective):
             start += minutes
         if start != int(self.arguments[0]):
             raise self.error(f"session: {start} minutes are planned, not {self.arguments[0]}")
-        plan = table(["minute", "what happens", "run, measured"], rows, left=3)
+        plan = table(["minute", "what happens", "run"], rows, left=3)
         plan["classes"].append("session")
         return [plan]
 
