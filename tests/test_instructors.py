@@ -208,7 +208,7 @@ def test_a_session_is_a_table_with_measured_times(build):
     html, warnings = build(plan)
     assert not warnings
     assert cells(html) == [
-        "minute", "what happens", "run, measured",
+        "minute", "what happens", "run",
         "0–5", "Ask why.", "",
         "5–8", "Run it.", "3 min 57 s; start it 1 min earlier",
         "8–15", "Look.", "98 s",
@@ -252,6 +252,9 @@ def test_the_table_of_memory(build):
         "–",
     ]
     assert 'href="notebooks/04_losses.html"' in html and "2 threads on Linux x86_64" in html
+    report["server"] = line | {"processors": 8}
+    html, _ = build("```{chapter-memory} memory\n```", report)
+    assert html.count("; or with 8 processor cores") == 1, "two machines are both named"
     html, _ = build("```{chapter-memory} none\n```")
     assert "No measurement has been committed yet." in html
 

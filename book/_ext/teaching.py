@@ -113,7 +113,7 @@ class Session(SphinxDirective):
             start += minutes
         if start != int(self.arguments[0]):
             raise self.error(f"session: {start} minutes are planned, not {self.arguments[0]}")
-        plan = table(["minute", "what happens", "run, measured"], rows, left=3)
+        plan = table(["minute", "what happens", "run"], rows, left=3)
         plan["classes"].append("session")
         return [plan]
 
@@ -143,11 +143,12 @@ class ChapterMemory(SphinxDirective):
             ]
             rows.append([label, f"{line['peak_mb']:,}", *used])
         head = ["", "memory at most, MB", "processor seconds", "seconds by the clock"]
-        some = next(iter(report.values()))
-        note = (
-            f"Measured with {some['processors']} processor cores and {some['threads']} threads on "
-            f"{some['system']}, Python {some['python']}, PyTorch {some['torch']}."
-        )
+        machines = {  # more than one, if chapters were measured on different ones
+            f"{line['processors']} processor cores and {line['threads']} threads on "
+            f"{line['system']}, Python {line['python']}, PyTorch {line['torch']}": None
+            for line in report.values()
+        }
+        note = f"Measured with {'; or with '.join(machines)}."
         return [table(head, rows), nodes.paragraph("", note)]
 
 
