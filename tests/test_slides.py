@@ -430,9 +430,7 @@ def shown(name, chromium, site, shows):
 @each_deck
 def test_the_keyboard_leads_through(name, shown):
     expected = slides.slides_of(read(name))
-    assert shown.titles[1:] == [re.sub(r"[*`]|\$", "", s.title) for s in expected[1:]] or len(
-        shown.titles
-    ) == len(expected), f"{len(shown.titles)} of {len(expected)} slides: {shown.titles}"
+    assert len(shown.titles) == len(expected), shown.titles
     answers = sum(bool(slide.answer) + slide.later for slide in expected)
     assert shown.steps == len(expected) - 1 + answers
     assert shown.hidden_answers == shown.shown_answers == answers
@@ -622,7 +620,7 @@ def test_a_sound_deck_is_left_alone(chromium, stage):
         code("print(7)", title="Two things", text="Which?", answer="- **both**", output="both"),
         code("def f(x):\n    return x + 1", title="Code", code=True),
     )
-    ran = executed(notebook, figure(), figure(300, 300), stream(""))
+    ran = executed(notebook, figure(), figure(480, 150), stream(""))
     ran["cells"][3]["outputs"].append(stream("7\n"))
     page = slides.deck("9. A small chapter", "99_small", COURSE, notebook, ran)
     seen = show_deck(chromium, stage, page)

@@ -253,7 +253,7 @@ def block(content: str, lines: list[str], kind: str, room: int) -> str:
     Raises:
         SlideError: if it would be too small to be read.
     """
-    longest = max(map(len, lines))
+    longest = max(1, *map(len, lines))
     size = min(26, (WIDTH - 2 * MARGIN - 40) / (0.605 * longest), (room - 32) / (1.4 * len(lines)))
     if size < LEAST_FONT:
         raise SlideError(
