@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from aelib import losses, widgets
-from aelib.models import Autoencoder
+from aelib.models import Autoencoder, DropoutAutoencoder
 
 ALT = "Two losses of one pixel and their slopes, which follow as the prediction and target move."
 X = torch.rand(60, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -20,6 +20,9 @@ DIGITS = {"images": X, "labels": torch.arange(60) % 10, "alt": ALT}
 KINDS = {
     "denoise": lambda: widgets.Denoise(
         Autoencoder(), examples=X, trained="σ from 0 to 1", **DIGITS
+    ),
+    "dropout_mask": lambda: widgets.DropoutMask(
+        {f"rate {p:g}": DropoutAutoencoder(code=128, on_code=p) for p in (0.0, 0.4)}, **DIGITS
     ),
     "draw_digit": lambda: widgets.DrawDigit(Autoencoder(), examples=X, **DIGITS),
     "one_pixel": lambda: widgets.OnePixel(alt=ALT),

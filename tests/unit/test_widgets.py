@@ -330,6 +330,46 @@ def denoiser(**options):
     return widgets.Denoise(model, trained="σ = 0.5", **options)
 
 
+def masks(**options):
+    x = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    options = {"images": x, "labels": torch.arange(40) % 10, "alt": ALT} | options
+    nets = options.pop("models", None)
+    if nets is None:
+        nets = {"rate 0.5": models.DropoutAutoencoder(code=16, on_code=0.5)}
+    return widgets.DropoutMask(nets, **options)
+
+
+@pytest.mark.parametrize("made", [denoiser, masks])
+def test_packing_leaves_the_network_and_the_random_numbers_alone(made):
+    model = models.DropoutAutoencoder(code=16, on_code=0.5)
+    given = {"model": model} if made is denoiser else {"models": {"a": model}}
+    before = torch.get_rng_state()
+    assert html(made(**given)) == html(made(**given))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+    assert model.encoder[1].weight.dtype == torch.float32
+    assert model.encoder[1].weight.requires_grad
+
+
+def test_what_the_masks_pack():
+    model = models.DropoutAutoencoder(code=16, on_code=0.5)
+    packed = state(masks(models={"a": model}, drawn=5))
+    (net,) = packed["networks"]
+    grey = np.asarray(sheet(packed).convert("L")).reshape(6, 28, 6, 28).swapaxes(1, 2) / 255
+    with torch.no_grad():
+        codes = model.eval().encode(torch.tensor(grey).float().reshape(36, 1, 28, 28)[:30])
+    found = np.frombuffer(base64.b64decode(net["codes"]), "<i2").reshape(30, 16) * net["step"]
+    np.testing.assert_allclose(found, codes, atol=net["step"])
+    does = codes.square().mean(0) * model.decoder[0].weight.detach().square().sum(0)
+    assert set(net["shown"]) == set(does.topk(5).indices.tolist())
+    z = codes.double() * 2 * (torch.rand(30, 16) >= 0.5)
+    with torch.no_grad():
+        exact = model.double().decoder(z).flatten(1).numpy()
+    # a logit is off by at most half a step of each weight, a pixel by a quarter of that
+    bound = z.abs().sum(1).numpy()[:, None] * steps_of(net["decoder"]) / 8
+    assert (np.abs(live.run_packed(net["decoder"], z.numpy()) - exact) <= bound + 1e-5).all()
+
+
 @pytest.mark.parametrize(
     ("made", "options", "words"),
     [
@@ -339,11 +379,28 @@ def denoiser(**options):
         (denoiser, {"examples": torch.zeros(3, 784)}, "examples are of shape"),
         (denoiser, {"model": models.Autoencoder(shape=(1, 14, 14))}, "from 784 numbers to 784"),
         (denoiser, {"alt": "short"}, "40"),
+        (masks, {"rate": 0.9}, "a rate lies in"),
+        (masks, {"most": 1.0}, "a rate lies in"),
+        (masks, {"models": {}}, "at least one model"),
+        (masks, {"drawn": 17}, "1 to 16 units"),
+        (masks, {"images": torch.zeros(40, 784)}, "images are of shape"),
+        (
+            masks,
+            {"models": {str(k): models.DropoutAutoencoder(code=k) for k in (16, 20)}},
+            "codes of one size",
+        ),
     ],
 )
-def test_what_a_denoiser_refuses(made, options, words):
+def test_what_a_denoiser_and_masks_refuse(made, options, words):
     with pytest.raises(ValueError, match=words):
         made(**options)
+
+
+def test_dropout_elsewhere_than_on_the_code_is_refused():
+    with pytest.raises(TypeError, match="got Dropout"):
+        masks(models={"a": models.DropoutAutoencoder(hidden=(20,), code=16, on_hidden=0.1)})
+    with pytest.raises(TypeError, match="by name"):
+        masks(models=models.DropoutAutoencoder(code=16))
 
 
 def test_the_code_travels_with_the_package():
