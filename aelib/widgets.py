@@ -815,7 +815,7 @@ class FaceWalk(Widget):
     Args:
         decoder: a stack as :func:`aelib.models.growing` makes it, from codes of k numbers to images
             of shape (3, S, S) in [0, 1].
-        codes: draws of q(z), to which the Gaussian is fitted: shape (N, k), N > k.
+        codes: draws of q(z), to which the Gaussian is fitted: shape (N, k), N > 1.
         faces: codes of true faces, shape (M, k), 2 ≤ M ≤ 1,000; the first two are A and B at first.
         directions: by name, one step along it, shape (k,); at least one.
         alt: what there is to see, for those who cannot see it: at least 40 characters.
@@ -843,8 +843,8 @@ class FaceWalk(Widget):
         )
         k = codes.shape[-1]
         shapes = [tuple(part.shape) for part in (codes, faces, *steps)]
-        if codes.dim() != 2 or len(codes) <= k:
-            raise ValueError(f"codes are of shape (N, k), N > k; got {shapes[0]}")
+        if codes.dim() != 2 or len(codes) < 2:
+            raise ValueError(f"codes are of shape (N, k), N > 1; got {shapes[0]}")
         if shapes[1] != (len(faces), k) or not 2 <= len(faces) <= 1000:
             raise ValueError(f"faces are of shape (M, {k}), 2 ≤ M ≤ 1000; got {shapes[1]}")
         if not steps or any(shape != (k,) for shape in shapes[2:]):
@@ -1016,7 +1016,7 @@ def _draw_of(
     image: Tensor, logits: Sequence[Tensor], cloud: Tensor, mean: Tensor, spread: Tensor
 ) -> Figure:
     """The digit, its Gaussian over two numbers of the code, and two copies."""
-    fig, axes = plots.figure(1, 4, width=7.4, height=2.4, width_ratios=(1, 1.3, 1, 1))
+    fig, axes = plots.figure(1, 4, width=7.4, height=2.8, width_ratios=(1, 1.3, 1, 1))
     turn = np.linspace(0, 2 * np.pi, 100)
     circle = np.stack([np.cos(turn), np.sin(turn)])
     axes[1].plot(*cloud.numpy().T, ".", color=plots.INK, ms=2, alpha=0.3)
