@@ -654,7 +654,7 @@ def metadata(notebook):
             found.append(f"{cell}: is empty")
         if set(cell.raw["metadata"]) - {"slide", "tags"}:
             found.append(
-                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only slide and tags may stand"
+                f"{cell}: metadata holds {sorted(cell.raw['metadata'])}, only tags and slide may stand"
             )
         for tag in cell.tags:
             if tag != tag.lower():
