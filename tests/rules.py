@@ -685,7 +685,7 @@ def metadata(notebook):
             if kept != strip_outputs.FOLDED:
                 found.append(f"{cell}: must be folded in Colab and JupyterLab: `make format`")
         elif kept:
-            found.append(f"{cell}: metadata holds {sorted(kept)}, only slide and tags may stand")
+            found.append(f"{cell}: metadata holds {sorted(kept)}, only tags and slide may stand")
         for tag in cell.tags:
             if tag != tag.lower():
                 found.append(f"{cell}: tag {tag!r} is not in lower case (nbval ignores it)")

@@ -571,7 +571,8 @@ def test_the_chapters_show_nothing_of_it():
 PLANTED = {
     "too long": ("overflow", "past the edge", "<p>long</p>" * 30),
     "too wide": ("overflow", "past the edge", '<p style="width: 1300px">wide</p>'),
-    "one over the other": ("overflow", "one over", '<div class="text" style="margin-top: -60px">x</div>'),
+    "one over the other": ("overflow", "one over", '<div class="text" style="height: 40px; margin-bottom: '
+                           '-40px">x</div><div class="answer">y</div>'),
     "a stamp": ("overflow", "its words have", f'<div class="figure" style="flex: none; width: 90px">'
                 f"{SVG.format(480, 200)}</div>"),
     "silent": ("silent", "<svg", '<svg role="img" width="99" height="40"></svg>'),
