@@ -56,7 +56,8 @@ def measure(command: list[str], stop_after: float | None = None) -> dict[str, An
     """Run a command and return its use: ``peak_mb``, ``processor_seconds``, ``seconds``.
 
     The peak is that of the largest process among the command and those that it started and waited
-    for; the processor time is that of all of them. ``stop_after`` ends the command after so many
+    for; the processor time is that of all of them. Call it from a small process: on Linux the peak
+    is at least the memory of the process that calls. ``stop_after`` ends the command after so many
     seconds.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import pytest
@@ -32,7 +33,7 @@ def exercises(number):
 
 def questions(number):
     text = "\n".join(cell.source for cell in chapter(number).section("Questions"))
-    return {int(n) for n in re.findall(r"\*\*Question (\d+)\.\*\*", text)}
+    return {int(n) for n in re.findall(r"^(\d+)\. ", text, re.MULTILINE)}
 
 
 def parts(page, heading):
@@ -290,7 +291,15 @@ def test_memory_and_time_of_a_process_and_its_children_are_measured(memory):
     parent = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     )
-    use = memory.measure([sys.executable, "-c", parent])
+    # a small process measures: on Linux, what a command takes counts from its parent's memory
+    measure = "import json, sys, memory; print(json.dumps(memory.measure(sys.argv[1:])))"
+    done = subprocess.run(
+        [sys.executable, "-c", measure, sys.executable, "-c", parent],
+        cwd=rules.ROOT / "benchmarks",
+        capture_output=True,
+        check=True,
+    )
+    use = json.loads(done.stdout)
     assert 200 <= use["peak_mb"] < 300
     assert use["processor_seconds"] > 0 and use["seconds"] > 0
 

@@ -136,6 +136,32 @@ def draw_digit(**options):
     return widgets.DrawDigit(**{"model": model} | defaults | options)
 
 
+def over_training(**options):
+    codes = torch.linspace(-1, 1, 60).reshape(2, 10, 3)
+    defaults = {"runs": {"one": codes}, "labels": torch.arange(10), "draws": codes, "alt": ALT}
+    return widgets.CodesOverTraining(**defaults | options)
+
+
+def code_size(**options):
+    nets = {"small": {2: models.Autoencoder((4,), 2)}}
+    defaults = {"pca": models.PCA(4).fit(DIGITS), "autoencoders": nets, "largest": 4, "alt": ALT}
+    defaults |= {"images": DIGITS, "labels": torch.arange(10)}
+    defaults["errors"] = {"PCA": [4, 3, 2, 1], "small": {2: 3.5}}
+    return widgets.CodeSize(**defaults | options)
+
+
+def denoise(**options):
+    defaults = {"images": DIGITS, "labels": torch.arange(10), "examples": DIGITS, "alt": ALT}
+    defaults |= {"model": models.Autoencoder((4,)), "trained": "σ = 0.5"}
+    return widgets.Denoise(**defaults | options)
+
+
+def dropout_mask(**options):
+    defaults = {"images": DIGITS, "labels": torch.arange(10), "alt": ALT, "drawn": 4}
+    defaults["models"] = {"rate 0.5": models.DropoutAutoencoder(code=8, on_code=0.5)}
+    return widgets.DropoutMask(**defaults | options)
+
+
 def face_walk(**options):
     codes = torch.linspace(-1, 1, 60).reshape(10, 6) ** 3
     defaults = {"codes": codes, "faces": codes[:3], "directions": {"hat": codes[4]}, "alt": ALT}
@@ -654,6 +680,38 @@ CASES = {
         (lambda: widgets.Widget("none", {}, plots.figure()[0], ALT), FileNotFoundError, "none.js"),
         (lambda: widgets.Widget("point_cloud", {}, None, ALT), TypeError, "Figure"),
         (lambda: widgets.Widget("point_cloud", {}, plots.figure()[0], "x"), ValueError, "40"),
+    ],
+    "widgets.CodeSize": [
+        (lambda: code_size(images=DIGITS[0]), ValueError, r"images.*\(1, 28, 28\)"),
+        (lambda: code_size(largest=5), ValueError, "5 components or more"),
+        (lambda: code_size(errors={"PCA": [1]}), ValueError, r"each of 4 components; got \(1,\)"),
+        (lambda: code_size(autoencoders={}), ValueError, "no autoencoder"),
+        (lambda: code_size(labels=torch.arange(10) + 1), ValueError, "0 to 9"),
+        (lambda: code_size(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.CodesOverTraining": [
+        (lambda: over_training(runs=torch.zeros(2, 10, 3)), TypeError, "by name"),
+        (lambda: over_training(runs={"a": torch.zeros(2, 9, 3)}), ValueError, r"\(10, 3\)"),
+        (lambda: over_training(draws=torch.zeros(2, 10, 1)), ValueError, "two samples"),
+        (lambda: over_training(labels=torch.arange(10) / 2), ValueError, "whole numbers"),
+        (lambda: over_training(shown=9), ValueError, "10 points or more"),
+        (lambda: over_training(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.Denoise": [
+        (lambda: denoise(images=DIGITS[0]), ValueError, r"images.*\(1, 28, 28\)"),
+        (lambda: denoise(examples=DIGITS.byte()), ValueError, "examples.*uint8"),
+        (lambda: denoise(sigma=2.0), ValueError, "at most at 1.0; got 2.0"),
+        (lambda: denoise(labels=torch.arange(9)), ValueError, r"10 images.*\(9,\)"),
+        (lambda: denoise(model=NET), ValueError, "from 784 numbers to 784"),
+        (lambda: denoise(alt="x"), ValueError, "40 characters"),
+    ],
+    "widgets.DropoutMask": [
+        (lambda: dropout_mask(models=[]), TypeError, "by name.*got list"),
+        (lambda: dropout_mask(models={}), ValueError, "at least one model"),
+        (lambda: dropout_mask(rate=0.9), ValueError, "a rate lies in"),
+        (lambda: dropout_mask(drawn=9), ValueError, "1 to 8 units"),
+        (lambda: dropout_mask(images=DIGITS[0]), ValueError, r"images.*\(1, 28, 28\)"),
+        (lambda: dropout_mask(alt="x"), ValueError, "40 characters"),
     ],
     "widgets.DrawDigit": [
         (
