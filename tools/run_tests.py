@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -117,6 +118,13 @@ def notebooks() -> Counts:
     )
 
 
+def chapter_seconds() -> list[str]:
+    """How long each chapter took in the last build: the lines of its log that say so."""
+    log = ROOT / "_build" / "build.log"
+    lines = log.read_text("utf-8").splitlines() if log.exists() else []
+    return [line for line in lines if re.match(r" *\d+\.\d s  ", line)]
+
+
 STEPS: dict[str, Callable[[], Counts]] = {
     "lint": lint,
     "book": book,
@@ -143,6 +151,8 @@ def main() -> int:
             counts = step()
             total += counts
             rows.append((name, time.perf_counter() - start, counts))
+    if "book" in chosen:  # once more beside the results, where the end of a log is looked at
+        print("", *chapter_seconds(), sep="\n")
     print()
     for name, seconds, counts in rows:
         print(f"{name:<10} {seconds:6.0f} s   {counts}")
