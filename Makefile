@@ -10,7 +10,7 @@ PYTHON ?=
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab lint format clean
+.PHONY: help setup book pdf test lab lint format clean
 
 help: ## say what can be made (this list)
 	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
@@ -23,6 +23,9 @@ setup: $(STAMP) ## make the environment (.venv) and install the course in it
 
 book: $(STAMP) ## execute every chapter and build the site, warnings as errors
 	@$(BIN)/python tools/build_book.py
+
+pdf: book ## print the book and each chapter: _build/html/pdf (needs a Chromium or Chrome)
+	@$(BIN)/python tools/build_pdf.py
 
 test: $(STAMP) ## lint, build the book, test the library, the notebooks and the pages
 	@$(BIN)/python tools/run_tests.py
