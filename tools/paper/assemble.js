@@ -16,7 +16,8 @@ async ({ pages, front, site, book }) => {
   const keyOf = (name) => name.replace(/^.*\//, "").replace(/\.html$/, "");
   const keys = new Map(pages.map(({ name }) => [name, keyOf(name)]));
   const pageNumber = (anchor) => make("a", { class: "paper-number", href: `#${anchor}` }, "000");
-  const text = (element) => element.textContent.trim().replace(/\s+/g, " ");
+  const plain = (tex) => tex.replaceAll("-", "\u2212"); // for bookmarks, which set no formulas
+  const text = (element) => element.textContent.replace(/\\\((.*?)\\\)/g, (_, tex) => plain(tex)).trim().replace(/\s+/g, " ");
 
   // --- one page ----------------------------------------------------------------------------
 
@@ -124,20 +125,20 @@ async ({ pages, front, site, book }) => {
   // --- contents ----------------------------------------------------------------------------
 
   const line = (level, words, id) =>
-    make("li", { class: `paper-level-${level}` }, make("a", { href: `#${id}` }, words), make("span", { class: "paper-dots" }), pageNumber(id));
+    make("li", { class: `paper-level-${level}` }, make("a", { href: `#${id}` }, ...words), make("span", { class: "paper-dots" }), pageNumber(id));
   const contents = make("nav", { class: "paper-contents", "aria-label": "Contents" });
   contents.append(book ? make("h1", { id: "contents" }, "Contents") : make("h2", {}, "In this chapter"));
   const list = contents.appendChild(make("ol"));
   const outline = [];
   for (const { article, key, part, title, chapter } of articles) {
     const sections = [...article.querySelectorAll("section:has(> h2)")].filter((s) => chapter || !book)
-      .map((s) => ({ title: text(s.querySelector("h2")), id: s.id }));
+      .map((s) => ({ title: text(s.querySelector("h2")), id: s.id, words: s.querySelector("h2").cloneNode(true).childNodes }));
     if (book) {
       if (part) list.append(make("li", { class: "paper-part" }, part));
-      list.append(line(1, title, key));
+      list.append(line(1, [title], key));
     }
-    for (const section of sections) list.append(line(2, section.title, section.id));
-    outline.push({ title, id: key, part, sections });
+    for (const { words, id } of sections) list.append(line(2, words, id));
+    outline.push({ title, id: key, part, sections: sections.map(({ title, id }) => ({ title, id })) });
   }
   const feet = articles.map(({ key, title }) =>
     `@page paper-${key} { @bottom-left { content: ${JSON.stringify(title)}; } }`);
@@ -188,6 +189,7 @@ async ({ pages, front, site, book }) => {
     MathJax.texReset();
     await MathJax.typesetPromise([article]);
   }
+  if (book) await MathJax.typesetPromise([contents]);
   const bad = root.querySelector("mjx-merror, .MathJax_Error");
   if (bad) throw Error(`a formula is not set: ${text(bad).slice(0, 100)}`);
   await document.fonts.ready;
