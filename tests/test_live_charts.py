@@ -76,6 +76,25 @@ def value(page, name):
 
 
 # ---------------------------------------------------------------------------------- what all must do
+LOOKS = """(e) => [...e.querySelectorAll("*")].map((one) => Object.fromEntries(
+  ["display", "fontSize", "minWidth", "padding", "border", "textAlign"].map((k) => [k, getComputedStyle(one)[k]])))"""
+
+
+@pytest.mark.parametrize("width", [360, 800])
+@each
+def test_a_later_widget_leaves_it_as_it_is(page, width):
+    page.set_viewport_size({"width": width, "height": 740})
+    alone = page.locator(".aelib-live").evaluate(LOOKS)
+    later = widgets.TwoGaussians(alt=f"{ALT} Again.")._repr_html_()
+    page.evaluate(
+        "(html) => document.querySelector('article').append("
+        "document.createRange().createContextualFragment(html))",
+        later,
+    )
+    page.wait_for_function("document.querySelectorAll('.aelib-live').length === 2")
+    assert page.locator(".aelib-live").first.evaluate(LOOKS) == alone
+
+
 @each
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_can_be_read_and_used_by_all(page, theme):

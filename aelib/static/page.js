@@ -16,8 +16,19 @@ const modelOf = (state) => {
   };
 };
 
+// A rule stands in a page once, in its head. What widgets share, repeated by a later one, would outdo
+// what an earlier one has of its own.
+function once(own) {
+  const all = document.head.querySelector("style[data-aelib]") ?? document.head.appendChild(document.createElement("style"));
+  all.dataset.aelib = "";
+  const known = new Set([...all.sheet.cssRules].map((rule) => rule.cssText));
+  all.append(...[...own.sheet.cssRules].map((rule) => rule.cssText).filter((text) => !known.has(text)));
+  own.remove();
+}
+
 for (const place of document.querySelectorAll('[data-aelib="WIDGET"]:not([data-started])')) {
   place.dataset.started = "";
+  once(place.querySelector(":scope > style"));
   const state = JSON.parse(place.querySelector("script[type='application/json']").textContent);
   const el = document.createElement("div");
   widget.render({ model: modelOf(state), el });
