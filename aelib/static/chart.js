@@ -12,6 +12,9 @@ function axis([low, high], logarithmic) {
   return { part: (value) => (to(value) - to(low)) / long, at: (part) => from(to(low) + part * long) };
 }
 
+// A piece of a line that is a dot, where ends of lines are round.
+export const dotAt = (point) => [point, point];
+
 // `log` names the axes that are logarithmic: "x", "y" or "xy".
 export function chart({ title, x, y, xTicks, yTicks, layers, log = "" }) {
   const [flat, upright] = [axis(x, log.includes("x")), axis(y, log.includes("y"))];
@@ -20,6 +23,8 @@ export function chart({ title, x, y, xTicks, yTicks, layers, log = "" }) {
   const percent = (part) => `${100 * part}%`;
   const spot = (at, height) => // far outside is outside: such a number has no place in a path
     `${(SIDE * across(at)).toFixed(1)} ${(SIDE * clamp(down(height), -2, 3)).toFixed(1)}`;
+  const inside = (at, height) =>
+    [across(at), down(height)].map((part) => (SIDE * clamp(part, 0, 1)).toFixed(1)).join(" ");
 
   const field = make("div", { class: "aelib-chart-field" });
   field.innerHTML =
@@ -45,11 +50,10 @@ export function chart({ title, x, y, xTicks, yTicks, layers, log = "" }) {
       const back = floor === undefined ? [] : [spot(x[1], floor), spot(x[0], floor)];
       paths[layer].setAttribute("d", `M${[...there, ...back].join("L")}`);
     },
-    // a line through points [x, y], or a dot at each of them
-    through(layer, points, dots = false) {
-      const spots = points.map(([at, height]) => spot(at, height));
-      const path = dots ? spots.map((one) => `M${one}L${one}`).join("") : spots.length ? `M${spots.join("L")}` : "";
-      paths[layer].setAttribute("d", path);
+    // pieces of lines, each through points [x, y]; what lies beyond ends at the border
+    lines(layer, pieces) {
+      const path = pieces.map((points) => `M${points.map(([at, height]) => inside(at, height)).join("L")}`);
+      paths[layer].setAttribute("d", path.join(""));
     },
     line(layer, at) {
       paths[layer].setAttribute("d", `M${spot(at, y[0])}L${spot(at, y[1])}`);

@@ -1,9 +1,9 @@
 // One test digit, rebuilt by PCA and by an autoencoder from a code of the size that is chosen.
 // The interface is anywidget's. Python's `CodeSize` says what the entries of the model are.
 
-import { bytes, choice, clamp, drag, make, number, slider, voice } from "./shared.js";
-import { chart } from "./chart.js";
-import { floats, network } from "./mlp.js";
+import { bytes, choice, clamp, drag, floats, grid, live, make, number, onceAFrame, slider, voice } from "./shared.js";
+import { chart, dotAt } from "./chart.js";
+import { network } from "./mlp.js";
 import { screen } from "./screen.js";
 
 const PIXELS = 784;
@@ -36,18 +36,12 @@ function render({ model, el }) {
   const tabs = choice({ name: "Autoencoder", options: kinds.map(({ name }) => name),
     change: (kind) => later({ kind, size: Math.max(at.size, kinds[kind].sizes[0]) }) });
   const key = (name) => make("i", { class: `aelib-size-key aelib-size-${name}` });
-  const rows = ["PCA", "autoencoder"].map((name, i) => {
-    const cells = [0, 1, 2].map(() => make("td"));
-    return [cells, make("tr", {}, make("th", { scope: "row" }, key(i ? "auto" : "pca"), name), ...cells)];
-  });
-  const head = ["numbers", "this digit", "test set"].map((text) => make("th", { scope: "col" }, text));
-  const table = make("table", { "aria-label": "Squared errors" },
-    make("thead", {}, make("tr", {}, make("td"), ...head)), make("tbody", {}, ...rows.map(([, row]) => row)));
+  const { element: table, cells } = grid({ label: "Squared errors", heads: ["numbers", "this digit", "test set"],
+    rows: [[key("pca"), "PCA"], [key("auto"), "autoencoder"]] });
   const told = make("p", { class: "aelib-size-told" });
   const { place, say } = voice();
   const row = (words, ...parts) => make("div", { class: "aelib-size-row" }, make("span", {}, words), ...parts);
-  const root = make("div", { class: "aelib-live aelib-size", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("size", model,
     row("autoencoder", tabs),
     make("div", { class: "aelib-size-panels" }, make("div", { class: "aelib-size-parts" }, ...parts), field.element),
     size.row,
@@ -60,13 +54,10 @@ function render({ model, el }) {
 
   // ------------------------------------------------------------------------------ what a reader does
   const at = { size: kinds[0].sizes[(kinds[0].sizes.length - 1) >> 1], kind: 0, digit: 0 };
-  let frame = 0;
+  const refresh = onceAFrame(show);
   function later(to) { // what came since the last frame is shown at once
     Object.assign(at, to);
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      show();
-    });
+    refresh();
   }
   const enough = (needed) => (needed > model.get("components") ? `more than ${model.get("components")}` : needed);
 
@@ -86,16 +77,16 @@ function render({ model, el }) {
       [at.size, pca.errors[i][at.size - 1], pca.test[at.size - 1]],
       taken ? [taken, kind.errors[which][i], kind.test[which]] : [],
     ];
-    rows.forEach(([cells], k) => cells.forEach((cell, j) =>
+    cells.forEach((row, k) => row.forEach((cell, j) =>
       (cell.textContent = values[k].length ? number(values[k][j], j ? 2 : 0) : "\u2013")));
 
     const line = (errors, along = sizes) => errors.map((error, k) => [along[k], error]);
     const one = kind.errors.map((errors) => errors[i]);
     field.line(0, at.size);
     [line(pca.test), line(kind.test, kind.sizes), line(pca.errors[i]), line(one, kind.sizes)].forEach(
-      (points, k) => field.through(k + 1, points));
-    field.through(5, line(kind.test, kind.sizes), true);
-    field.through(6, line(one, kind.sizes), true);
+      (points, k) => field.lines(k + 1, [points]));
+    field.lines(5, line(kind.test, kind.sizes).map(dotAt));
+    field.lines(6, line(one, kind.sizes).map(dotAt));
     marks.forEach((mark, k) => {
       const dot = mark(...(values[k].length ? values[k] : [1, ends[0]]));
       dot.hidden = !values[k].length;

@@ -1,7 +1,7 @@
 // The codes of the same digits before training and after each epoch, over draws from the prior.
 // The interface is anywidget's. Python's `CodesOverTraining` says what the entries of the model are.
 
-import { bytes, choice, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { bytes, choice, clamp, dotOf, drag, grid, live, make, number, onceAFrame, slider, voice } from "./shared.js";
 import { chart } from "./chart.js";
 import { unpack } from "./mlp.js";
 
@@ -10,22 +10,12 @@ const WAY = 450; // of them, those in which the points move
 const MOST = Math.sqrt(-2 * Math.log(0.05)); // radius of the circle that holds 95 % of the prior
 const TENS = [0.001, 0.01, 0.1, 1, 10, 100, 1000];
 
-// A round dot of one colour, drawn once and copied for each point.
-function dotOf(colour) {
-  const dot = make("canvas", { width: 16, height: 16 });
-  const pen = dot.getContext("2d");
-  pen.fillStyle = colour;
-  pen.arc(8, 8, 7, 0, 2 * Math.PI);
-  pen.fill();
-  return dot;
-}
-
 function render({ model, el }) {
   const runs = model.get("runs").map(({ name, span, epochs }) =>
     ({ name, span, epochs: epochs.map((one) => ({ ...one, codes: unpack(...one.codes) })) }));
   const [labels, draws, sample] = [bytes(model.get("labels")), unpack(...model.get("draws")), model.get("sample")];
   const [width, count] = [model.get("width"), labels.length];
-  const dots = model.get("colours").map(dotOf);
+  const dots = model.get("colours").map((colour) => dotOf(colour, 16));
   const quiet = matchMedia("(prefers-reduced-motion: reduce)");
   const pairs = Array.from({ length: Math.ceil(width / 2) }, (_, k) => Math.min(2 * k, width - 2)).map((k) => [k, k + 1]);
 
@@ -54,17 +44,12 @@ function render({ model, el }) {
   const digits = [...new Set(labels)].sort((a, b) => a - b);
   const keys = digits.map((digit) => make("button", { type: "button", "aria-pressed": "false" },
     make("i", { style: `background:${model.get("colours")[digit]}` }), digit));
-  const rows = ["", "", `KS, mean of ${width}`, "Wasserstein"].map((name) =>
-    ({ name: make("th", { scope: "row" }, name), cells: [make("td"), make("td")] }));
+  const { element: table, cells, names } = grid({ label: "Distances to the prior", corner: "distance",
+    heads: ["codes", "draws"], rows: ["", "", `KS, mean of ${width}`, "Wasserstein"] });
   const [many, few] = model.get("counts");
-  const table = make("table", { "aria-label": "Distances to the prior" },
-    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "distance"),
-      ...["codes", "draws"].map((text) => make("th", { scope: "col" }, text)))),
-    make("tbody", {}, ...rows.map(({ name, cells }) => make("tr", {}, name, ...cells))));
   const { place, say } = voice();
   const words = (text) => make("span", { class: "aelib-codes-words" }, text);
-  const root = make("div", { class: "aelib-live aelib-codes", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("codes", model,
     make("div", { class: "aelib-codes-row" }, tabs),
     make("div", { class: "aelib-codes-panels" },
       stage,
@@ -86,7 +71,7 @@ function render({ model, el }) {
   const at = { run: 0, epoch: runs[0].epochs.length - 1, pair: 0 };
   const chosen = new Set(); // digits; when it is empty, all are shown
   const [before, now] = [0, 0].map(() => new Float32Array(2 * count)); // the points, from -1 to 1
-  let [part, clock, frame, timer] = [1, 0, 0, 0];
+  let [part, clock, timer] = [1, 0, 0];
 
   // The two numbers of a code that are shown, as parts of the window.
   function spot(codes, i, k) {
@@ -111,9 +96,8 @@ function render({ model, el }) {
       if (!chosen.size || chosen.has(labels[i]))
         pen.drawImage(dots[labels[i]], x(now[2 * i]) - radius, y(now[2 * i + 1]) - radius, 2 * radius, 2 * radius);
   }
-  const refresh = () => (frame ||= requestAnimationFrame(tick));
+  const refresh = onceAFrame(tick);
   function tick(time) {
-    frame = 0;
     part = quiet.matches ? 1 : Math.min(1, part + Math.min(time - clock, 40) / WAY);
     clock = time;
     const [{ codes }, eased] = [runs[at.run].epochs[at.epoch], part * part * (3 - 2 * part)];
@@ -145,13 +129,13 @@ function render({ model, el }) {
     }
     const values = ({ each, together }) =>
       [...pair.map((k) => each[k]), each.reduce((sum, value) => sum + value, 0) / width, together];
-    pair.forEach((k, i) => (rows[i].name.textContent = `KS, number ${k + 1}`));
-    rows.forEach(({ cells }, i) =>
-      [found, sample].forEach((one, k) => (cells[k].textContent = number(values(one)[i], 3))));
+    pair.forEach((k, i) => (names[i].textContent = `KS, number ${k + 1}`));
+    cells.forEach((row, i) =>
+      [found, sample].forEach((one, k) => (row[k].textContent = number(values(one)[i], 3))));
     const line = (one) => one.epochs.map(({ together }, k) => [k, together]);
-    history.through(0, [[0, sample.together], [longest, sample.together]]);
-    history.through(1, runs.length > 1 ? line(runs[1 - at.run]) : []);
-    history.through(2, line(run));
+    history.lines(0, [[[0, sample.together], [longest, sample.together]]]);
+    history.lines(1, runs.length > 1 ? [line(runs[1 - at.run])] : []);
+    history.lines(2, [line(run)]);
     mark(at.epoch, found.together);
     Object.assign(root.dataset, at);
     say(`${run.name}, ${at.epoch ? `epoch ${at.epoch}` : "before training"}. Sliced Wasserstein distance `

@@ -2,14 +2,14 @@
 // transposed convolutions and activations. An image is kept pixel by pixel, all channels of one
 // side by side, so that the innermost loop runs along neighbours in memory.
 
-import { bytes } from "./shared.js";
+import { floats } from "./shared.js";
 import { network } from "./mlp.js";
 
 const LETTERS = "-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"; // of -31 to 31
 const VALUES = new Map([...LETTERS].map((letter, i) => [letter, i - 31]));
 
 function read({ weights, steps, bias }) {
-  const [scale, shift] = [steps, bias].map((text) => new Float32Array(bytes(text).buffer));
+  const [scale, shift] = [steps, bias].map(floats);
   return { whole: Float32Array.from(weights, (letter) => VALUES.get(letter)), scale, shift };
 }
 

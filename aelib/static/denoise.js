@@ -1,9 +1,9 @@
 // A digit, Gaussian noise on it, and what a denoiser makes of it; or noise alone.
 // The interface is anywidget's. Python's `Denoise` says what the entries of the model are.
 
-import { bytes, make, number, slider, voice } from "./shared.js";
+import { bytes, grid, live, make, number, onceAFrame, slider, voice } from "./shared.js";
 import { SIDE, digitOf, pad } from "./draw.js";
-import { captioned, picker } from "./digits.js";
+import { captioned, picker, squaredError } from "./digits.js";
 import { network } from "./mlp.js";
 import { normal, random } from "./noise.js";
 import { screen } from "./screen.js";
@@ -19,13 +19,12 @@ export function grain(seed) {
   return Float32Array.from({ length: PIXELS }, () => normal(uniform));
 }
 
-const squaredError = (a, b) => a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0);
 const decibels = (error) => (error ? number(-10 * Math.log10(error / PIXELS), 1) : "∞");
 
 function render({ model, el }) {
   const mend = network(model.get("layers"));
   const at = { clean: null, sigma: model.get("sigma"), rounds: 1, seed: FIRST }; // clean: null if there is no digit
-  let [noise, frame, drawn] = [grain(at.seed), 0, null];
+  let [noise, drawn] = [grain(at.seed), null];
 
   // ------------------------------------------------------------------------------ what is on screen
   const screens = [
@@ -35,7 +34,7 @@ function render({ model, el }) {
   ];
   const paper = pad({ label: "A pad to draw a digit on", change(strokes) {
     drawn = strokes;
-    later();
+    refresh();
   } });
   const button = (words, act) => {
     const one = make("button", { type: "button" }, words);
@@ -51,15 +50,12 @@ function render({ model, el }) {
     step: 0.01, digits: 2, change: (sigma) => change({ sigma }) });
   const often = slider({ name: "rounds", label: "rounds through the network", low: 1, high: ROUNDS, step: 1, digits: 0,
     change: (rounds) => change({ rounds }) });
-  const cells = ["noisy", "mended"].map((name) => ({ name, tds: [make("td"), make("td")] }));
-  const heads = [`squared error, ${PIXELS} pixels`, "PSNR, dB"].map((text) => make("th", { scope: "col" }, text));
-  const table = make("table", { "aria-label": "How far the noisy and the mended image are from the clean one" },
-    make("thead", {}, make("tr", {}, make("td"), ...heads)),
-    make("tbody", {}, ...cells.map(({ name, tds }) => make("tr", {}, make("th", { scope: "row" }, name), ...tds))));
+  const names = ["noisy", "mended"];
+  const { element: table, cells } = grid({ label: "How far the noisy and the mended image are from the clean one",
+    heads: [`squared error, ${PIXELS} pixels`, "PSNR, dB"], rows: names });
   const told = make("p", { class: "aelib-denoise-told" });
   const voiced = voice();
-  const root = make("div", { class: "aelib-live aelib-denoise", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("denoise", model,
     make("div", { class: "aelib-denoise-panels" },
       captioned("draw here", paper.element),
       make("div", { class: "aelib-denoise-screens" },
@@ -79,19 +75,16 @@ function render({ model, el }) {
     if ("clean" in what) drawn = null;
     if (what.seed) noise = grain(what.seed);
     Object.assign(at, what);
-    later();
+    refresh();
   }
   function empty(what) {
     paper.clear();
     change({ ...what, clean: null });
   }
-  function later() { // once a frame, whatever came since the last
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      if (drawn) [at.clean, drawn] = [digitOf(drawn), null];
-      show();
-    });
-  }
+  const refresh = onceAFrame(() => {
+    if (drawn) [at.clean, drawn] = [digitOf(drawn), null];
+    show();
+  });
 
   function show() {
     const clean = at.clean ?? BLACK;
@@ -102,10 +95,10 @@ function render({ model, el }) {
     level.set(at.sigma);
     often.set(at.rounds);
     const errors = [noisy, mended].map((pixels) => squaredError(pixels, clean));
-    cells.forEach(({ tds }, i) => [tds[0].textContent, tds[1].textContent] = [number(errors[i], 1), decibels(errors[i])]);
+    cells.forEach((row, i) => [row[0].textContent, row[1].textContent] = [number(errors[i], 1), decibels(errors[i])]);
     told.textContent = words(mended, ...errors);
     Object.assign(root.dataset, { seed: at.seed, sigma: at.sigma, rounds: at.rounds, empty: !at.clean });
-    const numbers = cells.map(({ name }, i) => `${name}: squared error ${number(errors[i], 1)}, ${decibels(errors[i])} decibels`);
+    const numbers = names.map((name, i) => `${name}: squared error ${number(errors[i], 1)}, ${decibels(errors[i])} decibels`);
     voiced.say(`${told.textContent} ${numbers.join("; ")}.`);
   }
 

@@ -1,7 +1,10 @@
-// Test digits of 28 by 28 pixels that buttons take, and words below the parts of a figure.
+// Test digits of 28 by 28 pixels that buttons take, how far two are apart, and words below the parts
+// of a figure.
 
 import { make } from "./shared.js";
 import { SIDE } from "./draw.js";
+
+export const squaredError = (a, b) => a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0);
 
 // A part of a figure, with the words below it.
 export const captioned = (words, ...parts) => make("div", { class: "aelib-part" }, ...parts, make("span", {}, words));

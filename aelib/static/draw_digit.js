@@ -1,9 +1,9 @@
 // Draw a digit: its code among the codes of test digits, and what the decoder makes of the code.
 // The interface is anywidget's. Python's `DrawDigit` says what the entries of the model are.
 
-import { bytes, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { bytes, clamp, drag, live, make, number, onceAFrame, sixteenBits, slider, voice } from "./shared.js";
 import { digitOf, pad } from "./draw.js";
-import { captioned, picker } from "./digits.js";
+import { captioned, picker, squaredError } from "./digits.js";
 import { network } from "./mlp.js";
 import { screen } from "./screen.js";
 
@@ -11,7 +11,7 @@ const NEAR = 10; // test digits that are asked what they are
 
 function render({ model, el }) {
   const [encode, decode] = [network(model.get("encoder")), network(model.get("decoder"))];
-  const codes = Float32Array.from(new Int16Array(bytes(model.get("codes")).buffer), (v) => v * model.get("step"));
+  const codes = sixteenBits(model.get("codes"), model.get("step"));
   const labels = bytes(model.get("labels"));
   const [colours, knots] = [model.get("colours"), model.get("knots")];
 
@@ -45,8 +45,7 @@ function render({ model, el }) {
       change: (place) => later(() => walk(axis ? [code[0], at(1, place)] : [at(0, place), code[1]])) }));
   const told = make("p", { class: "aelib-digit-told" });
   const voiced = voice();
-  const root = make("div", { class: "aelib-live aelib-digit", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("digit", model,
     make("div", { class: "aelib-digit-panels" },
       captioned("draw here", paper.element),
       captioned("codes of test digits, by rank", map),
@@ -57,13 +56,11 @@ function render({ model, el }) {
     told, voiced.place);
 
   // ------------------------------------------------------------------------------------ what it does
-  let [code, input, frame, todo] = [[0, 0], null, 0, null];
+  let [code, input, todo] = [[0, 0], null, null];
+  const refresh = onceAFrame(() => todo());
   function later(work) { // the last of what came since the last frame
     todo = work;
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      todo();
-    });
+    refresh();
   }
 
   function neighbours() { // the commonest label among the nearest codes, and how many have it
@@ -85,7 +82,7 @@ function render({ model, el }) {
     const numbers = `Code (${number(code[0], 2)}, ${number(code[1], 2)})`;
     const alike = votes > 1 ? `${votes} are ${most}s` : `1 is a ${most}`;
     const near = `Of the ${NEAR} test digits with the nearest codes, ${alike}.`;
-    const error = input && `Squared error ${number(input.reduce((sum, v, i) => sum + (v - pixels[i]) ** 2, 0), 1)}.`;
+    const error = input && `Squared error ${number(squaredError(input, pixels), 1)}.`;
     told.textContent = `${numbers}. ${near} ${error ?? "The code was set by hand; no drawing belongs to it."}`;
     root.dataset.code = code.join(" ");
     voiced.say(told.textContent);

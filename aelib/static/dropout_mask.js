@@ -2,9 +2,9 @@
 // that varies from mask to mask. The interface is anywidget's. Python's `DropoutMask` says what the
 // entries of the model are.
 
-import { bytes, choice, make, number, slider, voice } from "./shared.js";
+import { bytes, choice, grid, live, make, number, onceAFrame, sixteenBits, slider, voice } from "./shared.js";
 import { SIDE } from "./draw.js";
-import { captioned, picker } from "./digits.js";
+import { captioned, picker, squaredError } from "./digits.js";
 import { network } from "./mlp.js";
 import { random } from "./noise.js";
 import { screen } from "./screen.js";
@@ -33,8 +33,6 @@ export function spread(pictures) {
   return { mean, deviation };
 }
 
-const squaredError = (a, b) => a.reduce((sum, v, i) => sum + (v - b[i]) ** 2, 0);
-
 // A row of units, each joined to the picture above and to the one below.
 function drawing(units) {
   const spots = Array.from({ length: units }, (_, j) => ((j + 0.5) * WIDE) / units);
@@ -54,11 +52,11 @@ function render({ model, el }) {
   const picks = bytes(model.get("picks"));
   const nets = model.get("networks").map(({ name, decoder, codes, step, shown }) => ({
     name, shown, decode: network(decoder),
-    codes: Float32Array.from(new Int16Array(bytes(codes).buffer), (v) => v * step),
+    codes: sixteenBits(codes, step),
   }));
   const units = nets[0].codes.length / picks.length;
   const at = { net: nets.at(-1), rate: model.get("rate"), seed: 1, digit: null, pick: 0 };
-  let [rows, frame] = [coins(at.seed, units), 0];
+  let rows = coins(at.seed, units);
 
   // ------------------------------------------------------------------------------ what is on screen
   const [all, some] = [drawing(model.get("drawn")), drawing(model.get("drawn"))];
@@ -81,14 +79,11 @@ function render({ model, el }) {
     options: nets.map((one) => one.name), change: (i) => change({ net: nets[i] }) });
   trained.querySelectorAll("input")[nets.length - 1].checked = true;
   const names = ["evaluation mode", "this mask", `one of ${MASKS} masks, on average`, `mean picture of ${MASKS} masks`];
-  const cells = names.map(() => make("td"));
-  const table = make("table", { "aria-label": "How far each reconstruction is from the digit" },
-    make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, `squared error, ${PIXELS} pixels`))),
-    make("tbody", {}, ...names.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), cells[i]))));
+  const { element: table, cells } = grid({ label: "How far each reconstruction is from the digit",
+    heads: [`squared error, ${PIXELS} pixels`], rows: names });
   const told = make("p", { class: "aelib-mask-told" });
   const voiced = voice();
-  const root = make("div", { class: "aelib-live aelib-mask", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("mask", model,
     make("div", { class: "aelib-mask-panels" },
       ...columns.map(({ name, scale, parts }) =>
         make("div", { class: "aelib-mask-net" }, make("b", {}, name), ...parts, scale)),
@@ -105,11 +100,9 @@ function render({ model, el }) {
   function change(what) {
     if (what.seed) rows = coins(what.seed, units);
     Object.assign(at, what);
-    frame ||= requestAnimationFrame(() => { // once a frame, whatever came since the last
-      frame = 0;
-      show();
-    });
+    refresh();
   }
+  const refresh = onceAFrame(show);
 
   function show() {
     const { net, digit } = at;
@@ -132,7 +125,7 @@ function render({ model, el }) {
     columns[1].scale.textContent = `${left} of ${units} units, × ${times}`;
     const errors = pictures.map((one) => squaredError(one, digit));
     const shown = [squaredError(complete, digit), errors[0], errors.reduce((a, b) => a + b) / MASKS, squaredError(mean, digit)];
-    cells.forEach((cell, i) => (cell.textContent = number(shown[i], 1)));
+    cells.forEach(([cell], i) => (cell.textContent = number(shown[i], 1)));
     const rms = Math.sqrt(deviation.reduce((sum, v) => sum + v ** 2, 0) / PIXELS);
     told.textContent = at.rate
       ? `From mask to mask a pixel varies by ${number(rms, 3)} (standard deviation over ${MASKS} masks, root mean ` +

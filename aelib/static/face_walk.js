@@ -1,7 +1,7 @@
 // A walk among faces: from one code to another, and along directions that labels have given.
 // The interface is anywidget's. Python's `FaceWalk` says what the entries of the model are.
 
-import { bytes, choice, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { choice, clamp, drag, floats, live, make, number, onceAFrame, rowsOf, slider, voice } from "./shared.js";
 import { grown } from "./conv.js";
 import { normal, random } from "./noise.js";
 import { screen } from "./screen.js";
@@ -37,14 +37,10 @@ export function sharpness(pixels, side) {
 
 function render({ model, el }) {
   const decode = grown(model.get("decoder"));
-  const floats = (name) => Array.from(new Float32Array(bytes(model.get(name)).buffer));
-  const middle = floats("middle");
+  const read = (name) => Array.from(floats(model.get(name)));
+  const middle = read("middle");
   const size = middle.length;
-  const rows = (name) => {
-    const all = floats(name);
-    return Array.from({ length: all.length / size }, (_, i) => all.slice(i * size, (i + 1) * size));
-  };
-  const [faces, directions, root] = [rows("faces"), rows("directions"), rows("root")];
+  const [faces, directions, root] = ["faces", "directions", "root"].map((name) => rowsOf(read(name), size));
   const [names, side] = [model.get("names"), model.get("side")];
 
   const ends = [{ name: "A", code: faces[0] }, { name: "B", code: faces[1] }];
@@ -62,18 +58,17 @@ function render({ model, el }) {
   }
   const [first, second] = ends.map((end) =>
     box(make("span", { "aria-hidden": "true" }, end.name), end.screen.canvas, end.surprise));
-  const bar = slider({ name: "from A to B", low: 0, high: 1, step: 0.01, digits: 2, change: (t) => later(() => (part = t)) });
+  const bar = slider({ name: "from A to B", low: 0, high: 1, step: 0.01, digits: 2, change: (t) => change(() => (part = t)) });
   const sliders = names.map((name, i) => slider({ name, label: `${name}, in steps`, low: -FAR, high: FAR, step: 0.05, digits: 2,
-    change: (count) => later(() => (steps[i] = count)) }));
+    change: (count) => change(() => (steps[i] = count)) }));
   const back = make("button", { type: "button" }, "All back to 0");
-  const ways = choice({ name: "The way from A to B", options: WAYS, change: (i) => later(() => (sphere = i)) });
+  const ways = choice({ name: "The way from A to B", options: WAYS, change: (i) => change(() => (sphere = i)) });
   ways.querySelectorAll("input")[sphere].checked = true;
   const sources = choice({ name: "Surprises are drawn from", options: SOURCES, change: (i) => (source = i) });
   const told = make("p", { class: "aelib-faces-told" });
   const { place, say } = voice();
   const named = (words, ...parts) => make("div", { class: "aelib-faces-row" }, make("span", { "aria-hidden": "true" }, words), ...parts);
-  el.append(make("div", { class: "aelib-live aelib-faces", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  el.append(live("faces", model,
     make("div", { class: "aelib-faces-panels" }, first,
       box(main.canvas, make("div", { class: "aelib-faces-keep" }, ...ends.map((end) => end.keep))), second),
     bar.row,
@@ -83,14 +78,10 @@ function render({ model, el }) {
     told, place));
 
   // ------------------------------------------------------------------------------------ what it does
-  let [frame, todo] = [0, []];
-  function later(work) { // all that came since the last frame, and one picture
-    todo.push(work);
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      todo.splice(0).forEach((one) => one());
-      show();
-    });
+  const refresh = onceAFrame(show);
+  function change(work) {
+    work();
+    refresh();
   }
   function code() {
     const z = between(ends[0].code, ends[1].code, part, sphere);
@@ -121,19 +112,19 @@ function render({ model, el }) {
   const clean = () => steps.fill(0);
 
   ends.forEach((end, i) => {
-    end.surprise.addEventListener("click", () => later(() => put(end, surprise())));
-    end.keep.addEventListener("click", () => later(() => {
+    end.surprise.addEventListener("click", () => change(() => put(end, surprise())));
+    end.keep.addEventListener("click", () => change(() => {
       put(end, code()); // the middle stays what it is
       part = i;
       clean();
     }));
     put(end, end.code);
   });
-  back.addEventListener("click", () => later(clean));
+  back.addEventListener("click", () => change(clean));
   drag(main.canvas, (event) => {
     const { left, width } = main.canvas.getBoundingClientRect();
     const t = Math.round(100 * clamp((event.clientX - left) / width, 0, 1)) / 100;
-    later(() => (part = t));
+    change(() => (part = t));
   });
   show();
 }

@@ -1,6 +1,6 @@
 // A stack of linear layers and activations, as Python's `widgets._network` packs it.
 
-import { bytes } from "./shared.js";
+import { bytes, floats } from "./shared.js";
 
 const ACTIVATIONS = {
   relu: (v) => Math.max(v, 0),
@@ -8,8 +8,6 @@ const ACTIVATIONS = {
   sigmoid: (v) => 1 / (1 + Math.exp(-v)),
   tanh: Math.tanh,
 };
-
-export const floats = (text) => new Float32Array(bytes(text).buffer);
 
 // Rows of whole numbers of 8 bits, each row in steps of its own, as one row after the other.
 export function unpack(whole, steps) {

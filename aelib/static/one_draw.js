@@ -2,9 +2,9 @@
 // makes of the draw, beside a plain autoencoder whose code is moved as far.
 // The interface is anywidget's. Python's `OneDraw` says what the entries of the model are.
 
-import { bytes, clamp, make, number, slider, voice } from "./shared.js";
+import { bytes, clamp, floats, grid, live, make, number, onceAFrame, rowsOf, slider, voice } from "./shared.js";
 import { network } from "./mlp.js";
-import { chart } from "./chart.js";
+import { chart, dotAt } from "./chart.js";
 import { normal, random } from "./noise.js";
 import { screen } from "./screen.js";
 
@@ -12,7 +12,6 @@ const ACROSS = 28; // pixels of a side
 const SEED = 10; // of the dice
 const WIDEST = 2; // times σ
 const ROUND = Array.from({ length: 61 }, (_, i) => (i * Math.PI) / 30);
-const UNIT = 1000; // of a chart's paths, across and down
 
 // KL of N(mean, spread²) to N(0, 1), summed over the numbers of the code, in nats
 export function divergence(mean, spread) {
@@ -36,11 +35,10 @@ export function alike(noise, spread, own, other) {
 }
 
 function render({ model, el }) {
-  const read = (name) => Array.from(new Float32Array(bytes(model.get(name)).buffer));
-  const rows = (name) => {
+  const read = (name) => Array.from(floats(model.get(name)));
+  const rows = (name) => { // one a digit
     const all = read(name);
-    const wide = all.length / labels.length;
-    return Array.from(labels, (_, i) => all.slice(i * wide, (i + 1) * wide));
+    return rowsOf(all, all.length / labels.length);
   };
   const labels = bytes(model.get("labels"));
   const [means, spreads, codes] = ["means", "spreads", "codes"].map(rows);
@@ -71,29 +69,18 @@ function render({ model, el }) {
       layers: ["now", "kl", "auto", "vae", "sum"] },
   };
   const charts = Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, chart(kind)]));
-  const path = (name, layer, pieces) => { // pieces of lines, each a list of points; what lies beyond ends at the border
-    const { x, y } = kinds[name];
-    const spot = ([a, b]) => [(a - x[0]) / (x[1] - x[0]), (y[1] - b) / (y[1] - y[0])]
-      .map((part) => (UNIT * clamp(part, 0, 1)).toFixed(1)).join(" ");
-    charts[name].field.querySelector(`.aelib-${layer}`).setAttribute("d",
-      pieces.map((points) => `M${points.map(spot).join("L")}`).join(""));
-  };
+  const path = (name, layer, pieces) => charts[name].lines(kinds[name].layers.indexOf(layer), pieces);
   const oval = ([a, b], [wide, tall]) => [ROUND.map((turn) => [a + wide * Math.cos(turn), b + tall * Math.sin(turn)])];
-  const dot = (point) => [point, point];
 
   const throwing = make("button", { type: "button" }, "New ε");
-  const wide = slider({ name: "times σ", low: 0, high: WIDEST, step: 0.05, digits: 2, change: (s) => later(() => (times = s)) });
+  const wide = slider({ name: "times σ", low: 0, high: WIDEST, step: 0.05, digits: 2, change: (s) => change(() => (times = s)) });
   const keys = Array.from(labels, (label, i) => make("button", { type: "button", "aria-label": `Take the digit ${label}`, "aria-pressed": "false" }, label));
-  const cells = [0, 1].map(() => [0, 1, 2].map(() => make("td")));
-  const table = make("table", { "aria-label": "What this draw costs, in nats" },
-    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "nats"),
-      ...["reconstruction", "KL", "sum"].map((text) => make("th", { scope: "col" }, text)))),
-    make("tbody", {}, ...["VAE", "autoencoder"].map((name, i) =>
-      make("tr", {}, make("th", { scope: "row" }, make("i", { class: `aelib-key aelib-key-${i}` }), name), ...cells[i]))));
+  const { element: table, cells } = grid({ label: "What this draw costs, in nats", corner: "nats",
+    heads: ["reconstruction", "KL", "sum"],
+    rows: ["VAE", "autoencoder"].map((name, i) => [make("i", { class: `aelib-key aelib-key-${i}` }), name]) });
   const key = (name, words) => make("span", {}, make("i", { class: `aelib-line aelib-line-${name}` }), words);
   const { place, say } = voice();
-  const root = make("div", { class: "aelib-live aelib-draw", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("draw", model,
     make("div", { class: "aelib-draw-keys", role: "group", "aria-label": "The digit" }, make("span", {}, "digit:"), ...keys),
     make("div", { class: "aelib-draw-panels" },
       figure("x", seen.canvas), charts.map.element,
@@ -110,16 +97,11 @@ function render({ model, el }) {
   // ------------------------------------------------------------------------------------ what it does
   const uniform = random(SEED);
   const dice = () => Array.from({ length: size }, () => normal(uniform));
-  let [picked, noise, times, frame] = [model.get("first"), dice(), 1, 0];
-  let todo = [];
-  function later(work) { // all that came since the last frame, and one picture
-    todo.push(work);
-    frame ||= requestAnimationFrame(() => {
-      frame = 0;
-      todo.forEach((one) => one());
-      todo = [];
-      show();
-    });
+  let [picked, noise, times] = [model.get("first"), dice(), 1];
+  const refresh = onceAFrame(show);
+  function change(work) {
+    work();
+    refresh();
   }
   const along = (values, s) => { // values at equal steps of times σ
     const at = (clamp(s, 0, WIDEST) / WIDEST) * (values.length - 1);
@@ -149,13 +131,13 @@ function render({ model, el }) {
     const two = (values) => used.map((k) => values[k]);
     path("map", "two", oval(two(mean), two(spread).map((v) => 2 * v)));
     path("map", "one", oval(two(mean), two(spread)));
-    path("map", "center", [dot(two(mean))]);
+    path("map", "center", [dotAt(two(mean))]);
     path("map", "step", [[two(mean), two(z)]]);
-    path("map", "here", [dot(two(z))]);
+    path("map", "here", [dotAt(two(z))]);
     const bars = (far) => mean.map((m, k) => [[k + 1, m - far * spread[k]], [k + 1, m + far * spread[k]]]);
     path("strip", "two", bars(2));
     path("strip", "one", bars(1));
-    path("strip", "here", z.map((v, k) => dot([k + 1, v])));
+    path("strip", "here", z.map((v, k) => dotAt([k + 1, v])));
     charts.scales.line(0, times);
 
     const paid = logits.map((a) => price(a, images[picked]));
@@ -170,14 +152,14 @@ function render({ model, el }) {
       `Autoencoder: ${nats(paid[1])} nats.`);
   }
 
-  path("map", "cloud", model.get("cloud").map(dot));
+  path("map", "cloud", model.get("cloud").map(dotAt));
   path("map", "prior", oval([0, 0], [2, 2]));
   path("strip", "prior", [-2, 2].map((edge) => [[0, edge], [size + 1, edge]]));
-  keys.forEach((one, i) => one.addEventListener("click", () => later(() => {
+  keys.forEach((one, i) => one.addEventListener("click", () => change(() => {
     picked = i;
     take();
   })));
-  throwing.addEventListener("click", () => later(() => (noise = dice())));
+  throwing.addEventListener("click", () => change(() => (noise = dice())));
   el.append(root);
   take();
   show();

@@ -1,7 +1,7 @@
 // One pixel: a target, a prediction, what the two losses charge for it, and how hard they pull.
 // The interface is anywidget's. Python's `OnePixel` says what the entries of the model are.
 
-import { clamp, drag, make, number, slider, voice } from "./shared.js";
+import { clamp, drag, grid, live, make, number, slider, voice } from "./shared.js";
 import { chart } from "./chart.js";
 
 const NAMES = ["squared error", "cross-entropy"];
@@ -31,21 +31,15 @@ function render({ model, el }) {
     chart({ ...kind, x: [0, 1], xTicks: [0, 0.5, 1], layers: ["line-target", "line-squared", "line-entropy"] }));
   const dots = charts.map((one) => [one.point("dot-squared"), one.point("dot-entropy")]);
   const marks = charts.map((one) => one.point("mark-target"));
-  const cells = NAMES.map(() => CHARTS.map(() => make("td")));
-  const head = ["loss", "slope by prediction", "slope by logit"].map((text) => make("th", { scope: "col" }, text));
-  const rows = NAMES.map((name, i) => {
-    const key = make("i", { class: `aelib-key aelib-key-${i}` });
-    return make("tr", {}, make("th", { scope: "row" }, key, name), ...cells[i]);
-  });
-  const table = make("table", { "aria-label": "What the two losses charge, and their slopes" },
-    make("thead", {}, make("tr", {}, make("td"), ...head)), make("tbody", {}, ...rows));
+  const { element: table, cells } = grid({ label: "What the two losses charge, and their slopes",
+    heads: ["loss", "slope by prediction", "slope by logit"],
+    rows: NAMES.map((name, i) => [make("i", { class: `aelib-key aelib-key-${i}` }), name]) });
   const sliders = [
     slider({ name: "target", low: 0, high: 1, step: 0.01, digits: 2, change: (v) => move({ target: v }) }),
     slider({ name: "prediction", low: LEAST, high: 1 - LEAST, step: LEAST, digits: 3, change: (v) => move({ prediction: v }) }),
   ];
   const { place, say } = voice();
-  const root = make("div", { class: "aelib-live aelib-pixel", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("pixel", model,
     make("div", { class: "aelib-pixel-charts" }, ...charts.map((one) => one.element)),
     make("div", { class: "aelib-sliders" }, ...sliders.map((one) => one.row)),
     table,

@@ -2,29 +2,17 @@
 // picture of each point. The interface is anywidget's: `model` holds what Python packed, `el` is
 // where to draw. Python's `PointCloud` says what the entries of the model are.
 
-import { bytes, make } from "./shared.js";
+import { bytes, dotOf, make, sixteenBits } from "./shared.js";
 
 const KEYS = "Arrow keys turn, + and − zoom, N and P step through the points, Home resets.";
 const MORPH = 900; // milliseconds from one cloud to another
 const SPEED = 0.00012; // radians a millisecond, before the reader takes over
-
-// Numbers of a cloud: x, y, z of each point, then of the middle of each label.
-function unpack({ xyz, step }) {
-  return Float32Array.from(new Int16Array(bytes(xyz).buffer), (whole) => whole * step);
-}
-
-// A round dot of one colour, drawn once and copied for each point.
-function dotOf(colour) {
-  const dot = make("canvas", { width: 32, height: 32 });
-  const pen = dot.getContext("2d");
-  pen.fillStyle = colour;
-  pen.arc(16, 16, 15, 0, 2 * Math.PI);
-  pen.fill();
-  return dot;
-}
+const WIDE = 32; // pixels of a dot, before it is scaled
 
 function render({ model, el }) {
-  const [clouds, labels] = [model.get("clouds").map(unpack), bytes(model.get("labels"))];
+  // of each cloud x, y, z of each point, then of the middle of each label
+  const clouds = model.get("clouds").map(({ xyz, step }) => sixteenBits(xyz, step));
+  const labels = bytes(model.get("labels"));
   const [names, colours] = [model.get("names"), model.get("colours")];
   const [width, height] = model.get("size");
   const home = model.get("view");
@@ -72,7 +60,7 @@ function render({ model, el }) {
   // ------------------------------------------------------------------------------------- the state
   const view = { ...home };
   const chosen = new Set(); // labels; when it is empty, all are shown
-  const dots = colours.map(dotOf);
+  const dots = colours.map((colour) => dotOf(colour, WIDE));
   let faint, ink; // a dot in the text's colour, and that colour
   const [before, now] = [clouds[0].slice(), clouds[0].slice()];
   const [across, down, depth] = [0, 0, 0].map(() => new Float32Array(now.length / 3));
@@ -99,7 +87,7 @@ function render({ model, el }) {
   function draw() {
     const pen = canvas.getContext("2d");
     const sharp = canvas.width / wide;
-    if (ink !== (ink = getComputedStyle(root).color)) faint = dotOf(ink);
+    if (ink !== (ink = getComputedStyle(root).color)) faint = dotOf(ink, WIDE);
     const dark = ink.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) > 380;
     pen.setTransform(sharp, 0, 0, sharp, 0, 0);
     pen.clearRect(0, 0, wide, tall);

@@ -2,7 +2,7 @@
 // The interface is anywidget's. Python's `Questions` says what the entries of the model are; its
 // texts are HTML that it has made and escaped.
 
-import { make } from "./shared.js";
+import { live, make } from "./shared.js";
 
 const letter = (i) => String.fromCharCode(65 + i);
 const hidden = (text) => make("span", { class: "aelib-said" }, text);
@@ -67,8 +67,7 @@ function render({ model, el }) {
     score.textContent = `${open} right at the first try.`;
   };
   count();
-  el.append(make("div", { class: "aelib-live aelib-questions", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  el.append(live("questions", model,
     ...questions.map((one, i) => asked(one, i + 1, (good) => {
       [tried, right] = [tried + 1, right + good];
       count();

@@ -8,6 +8,15 @@ export function bytes(text) {
   return found;
 }
 
+export const floats = (text) => new Float32Array(bytes(text).buffer);
+
+// Whole numbers of 16 bits, in steps.
+export const sixteenBits = (text, step) => Float32Array.from(new Int16Array(bytes(text).buffer), (whole) => whole * step);
+
+// Numbers as rows of so many.
+export const rowsOf = (values, long) =>
+  Array.from({ length: values.length / long }, (_, i) => values.slice(i * long, (i + 1) * long));
+
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -45,6 +54,43 @@ export function choice({ name, options, change }) {
   inputs[0].checked = true;
   const labels = inputs.map((input, i) => make("label", {}, input, make("span", {}, options[i])));
   return make("div", { class: "aelib-choice", role: "radiogroup", "aria-label": name }, ...labels);
+}
+
+// A table of numbers. `heads` are the words above the columns and `rows` those before the rows, each a
+// text or a list of parts; `corner` stands above the latter. What it gives: the table, its numbers' cells
+// row by row, and the cells of the words before the rows.
+export function grid({ label, corner, heads, rows }) {
+  const word = (scope, words) => make("th", { scope }, ...[words].flat());
+  const cells = rows.map(() => heads.map(() => make("td")));
+  const names = rows.map((words) => word("row", words));
+  const first = corner ? word("col", corner) : make("td");
+  const element = make("table", { "aria-label": label },
+    make("thead", {}, make("tr", {}, first, ...heads.map((words) => word("col", words)))),
+    make("tbody", {}, ...cells.map((row, i) => make("tr", {}, names[i], ...row))));
+  return { element, cells, names };
+}
+
+// The whole of a widget that is named so, and what it holds.
+export const live = (name, model, ...parts) => make("div", { class: `aelib-live aelib-${name}`, role: "group",
+  "aria-label": model.get("alt"), "data-lm-suppress-shortcuts": "true" }, ...parts);
+
+// Does the work at the next frame, once, however often it is called before.
+export function onceAFrame(work) {
+  let frame = 0;
+  return () => (frame ||= requestAnimationFrame((time) => {
+    frame = 0;
+    work(time);
+  }));
+}
+
+// A round dot of one colour, so many pixels wide: drawn once and copied for each point.
+export function dotOf(colour, wide) {
+  const dot = make("canvas", { width: wide, height: wide });
+  const pen = dot.getContext("2d");
+  pen.fillStyle = colour;
+  pen.arc(wide / 2, wide / 2, wide / 2 - 1, 0, 2 * Math.PI);
+  pen.fill();
+  return dot;
 }
 
 // A sentence for those who listen: spoken when the hand has come to rest.

@@ -1,7 +1,7 @@
 // Two Gaussians q and p: where they overlap, and what each costs who believes in the other.
 // The interface is anywidget's. Python's `TwoGaussians` says what the entries of the model are.
 
-import { choice, clamp, drag, make, number, slider, voice } from "./shared.js";
+import { choice, clamp, drag, grid, live, make, number, slider, voice } from "./shared.js";
 import { chart } from "./chart.js";
 
 const [FAR, NARROW, WIDE] = [4, 0.3, 3]; // the mean is at most so far from 0; the spread's limits
@@ -70,19 +70,13 @@ function render({ model, el }) {
     way = i;
     paint();
   } });
-  const cells = WAYS.map(() => [0, 1, 2].map(() => make("td")));
   const common = make("td", { colspan: 3 });
   const key = (name) => make("i", { class: `aelib-key-${name}` });
-  const heads = [[key("adds"), "adds"], [key("takes"), "takes away"], ["together"]].map((words) =>
-    make("th", { scope: "col" }, ...words));
-  const table = make("table", { "aria-label": "Divergences in nats, and the overlap" },
-    make("thead", {}, make("tr", {}, make("td"), ...heads)),
-    make("tbody", {},
-      ...WAYS.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name), ...cells[i])),
-      make("tr", {}, make("th", { scope: "row" }, "overlap"), common)));
+  const { element: table, cells } = grid({ label: "Divergences in nats, and the overlap",
+    heads: [[key("adds"), "adds"], [key("takes"), "takes away"], "together"], rows: WAYS });
+  table.tBodies[0].append(make("tr", {}, make("th", { scope: "row" }, "overlap"), common));
   const { place, say } = voice();
-  const root = make("div", { class: "aelib-live aelib-gaussians", role: "group", "aria-label": model.get("alt"),
-    "data-lm-suppress-shortcuts": "true" },
+  const root = live("gaussians", model,
     tabs, field.element, make("div", { class: "aelib-sliders" }, ...rows), table,
     make("p", { class: "aelib-hint" }, "Drag the top of a curve: sideways moves its mean, up and down its spread."),
     place);
