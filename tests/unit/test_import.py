@@ -105,7 +105,7 @@ def test_arrows_run_one_way():
         "plots": {"training"},
         "_arrays": set(),
         "projector": {"_arrays"},
-        "widgets": {"_arrays", "plots", "projector"},
+        "widgets": {"_arrays", "corruption", "losses", "metrics", "plots", "projector"},
         "questions": {"widgets"},
     }
     for name, may in allowed.items():
