@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from aelib import corruption, metrics, plots, projector
+from aelib import corruption, losses, metrics, plots, projector
 from aelib._arrays import as_array, as_bytes
 
 __all__ = [
@@ -146,9 +147,7 @@ class PointCloud(Widget):
         sizes = {name: len(cloud) for name, cloud in points.items()}
         if not points or set(sizes.values()) != {marks.size} or marks.ndim != 1:
             raise ValueError(f"{marks.shape} labels, and clouds of as many points; got {sizes}")
-        if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
-            raise ValueError("labels must be whole numbers from 0 to 9")
-        last = int(marks.max())
+        last = int(_labels(marks).max())
         texts = [str(name) for name in (range(last + 1) if names is None else names)]
         if len(texts) <= last:
             raise ValueError(f"names are needed for the labels 0 to {last}; got {len(texts)}")
@@ -157,7 +156,7 @@ class PointCloud(Widget):
         texts = texts[: last + 1]
         state = {
             "clouds": [_packed(name, cloud, marks, last) for name, cloud in points.items()],
-            "labels": base64.b64encode(marks.astype(np.uint8).tobytes()).decode(),
+            "labels": _text(marks.astype(np.uint8)),
             "names": texts,
             "colours": plots.DIGIT_COLOURS[: last + 1],
             "sheet": _sheet(pictures),
@@ -326,11 +325,11 @@ class DrawDigit(Widget):
             drawn = decoder(codes[[shown]]).reshape(28, 28)
         points = codes.numpy()
         knots = np.quantile(points, np.linspace(0.002, 0.998, 65), axis=0)
-        step = max(float(np.abs(points).max()), 1e-9) / 32767
+        whole, step = _sixteen_bits(points)
         state = {
             "encoder": packed[0],
             "decoder": packed[1],
-            "codes": _text(np.rint(points / step).astype("<i2")),
+            "codes": whole,
             "step": step,
             "labels": _text(marks.astype(np.uint8)),
             "knots": knots.T.round(4).tolist(),
@@ -340,13 +339,8 @@ class DrawDigit(Widget):
             "sheet": _sheet(as_bytes(images[picks], len(picks))),
         }
         fig, axes = plots.figure(1, 3, width=7.0, height=2.9, width_ratios=(1, 1.6, 1))
-        for ax, picture, title in (
-            (axes[0], images[shown, 0].numpy(), "what goes in"),
-            (axes[2], drawn.numpy(), "what comes out"),
-        ):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-            ax.set_title(title)
-            ax.axis("off")
+        _picture(axes[0], images[shown, 0], "what goes in")
+        _picture(axes[2], drawn, "what comes out")
         part = np.linspace(0, 1, len(knots))
         ranks = np.stack([np.interp(points[:, k], knots[:, k], part) for k in (0, 1)], axis=1)
         plots.codes(ranks[:600], marks[:600], axes[1], "its code among test digits, by rank")
@@ -506,12 +500,12 @@ class DropoutMask(Widget):
                     )
                 first = next(part for part in net.decoder.modules() if isinstance(part, nn.Linear))
                 does = codes[name].square().mean(0) * first.weight.square().sum(0)
-                step = max(float(codes[name].abs().max()), 1e-9) / 32767
+                whole, step = _sixteen_bits(codes[name].numpy())
                 networks.append(
                     {
                         "name": name,
                         "decoder": _network(net.decoder, codes[name]),
-                        "codes": _text(np.rint(codes[name].numpy() / step).astype("<i2")),
+                        "codes": whole,
                         "step": step,
                         "shown": sorted(does.argsort(descending=True)[:drawn].tolist()),
                     }
@@ -678,12 +672,8 @@ class CodeSize(Widget):
         largest: int = 64,
         alt: str = "",
     ) -> None:
-        marks, x = _labels(labels), images.detach().cpu()
-        if x.shape != (marks.size, 1, 28, 28) or marks.size > 100 or not x.is_floating_point():
-            raise ValueError(
-                f"images are of shape (N, 1, 28, 28), in [0, 1], N at most 100, with N labels; got "
-                f"{tuple(x.shape)}, {x.dtype}, and {marks.size} labels"
-            )
+        x = _digits(images, "images")
+        marks = _marks(labels, len(x), 1, 100)
         mean, components = (part.detach().cpu().double() for part in (pca.mean, pca.components))
         if components.shape[1:] != mean.shape or not 2 <= largest <= len(components):
             raise ValueError(
@@ -736,14 +726,9 @@ class CodeSize(Widget):
         other = np.frombuffer(base64.b64decode(kind["pictures"]), np.uint8)
         other = other.reshape(-1, len(marks), 28, 28)[middle, shown] / 255
         fig, axes = plots.figure(1, 4, width=7.2, height=2.3, width_ratios=(1, 1, 1, 1.7))
-        for ax, picture, title in (
-            (axes[0], x[shown, 0].numpy(), "test digit"),
-            (axes[1], drawn.numpy(), f"PCA, {size} numbers"),
-            (axes[2], other, f"autoencoder, {size}"),
-        ):
-            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-            ax.set_title(title, fontsize=9)
-            ax.axis("off")
+        _picture(axes[0], x[shown, 0], "test digit", fontsize=9)
+        _picture(axes[1], drawn, f"PCA, {size} numbers", fontsize=9)
+        _picture(axes[2], other, f"autoencoder, {size}", fontsize=9)
         axes[3].plot(range(1, largest + 1), whole_set[:largest], label="PCA")
         axes[3].plot(kind["sizes"], kind["test"], "o-", label="autoencoder")
         axes[3].set(xscale="log", yscale="log", xlabel="numbers in the code")
@@ -791,9 +776,9 @@ def _rebuilt(
 
 def _labels(labels: ArrayLike) -> NDArray[Any]:
     marks = as_array(labels)
-    if marks.ndim != 1 or not marks.size or marks.dtype.kind not in "iu":
-        raise ValueError(f"labels are whole numbers, shape (N,); got {marks.shape}, {marks.dtype}")
-    if marks.min() < 0 or marks.max() > 9:
+    if marks.ndim != 1 or not marks.size:
+        raise ValueError(f"labels are of shape (N,), N at least 1; got {marks.shape}")
+    if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
         raise ValueError("labels must be whole numbers from 0 to 9")
     return marks
 
@@ -924,18 +909,9 @@ class OneDraw(Widget):
         examples: Tensor,
         alt: str = "",
     ) -> None:
-        for name, pictures in (("images", images), ("examples", examples)):
-            if pictures.shape[1:] != (1, 28, 28) or not pictures.is_floating_point():
-                raise ValueError(
-                    f"{name} are of shape (N, 1, 28, 28), in [0, 1]; got "
-                    f"{tuple(pictures.shape)}, {pictures.dtype}"
-                )
-        images, examples = images.detach().cpu().double(), examples.detach().cpu().double()
-        marks = as_array(labels)
-        if marks.shape != (len(images),) or not 1 <= len(images) <= 20:
-            raise ValueError(f"{len(images)} images, from 1 to 20, and labels {marks.shape}")
-        if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
-            raise ValueError("labels must be whole numbers from 0 to 9")
+        images = _digits(images, "images").double()
+        examples = _digits(examples, "examples").double()
+        marks = _marks(labels, len(images), 1, 20)
         if not ((images == 0) | (images == 1)).all():
             raise ValueError("images are black and white: each pixel is 0 or 1")
         vae, auto = _frozen(vae), _frozen(auto)
@@ -1008,8 +984,7 @@ def _price(model: nn.Module, codes: Tensor, image: Tensor) -> float:
     """Mean cross-entropy of an image under the logits of its decoded codes (N, k), in nats."""
     logits = model.decoder(codes).flatten(1)
     target = image.flatten().expand_as(logits)
-    price = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return price.sum(1).mean().item()
+    return losses.cross_entropy_from_logits(logits, target).mean().item()
 
 
 def _draw_of(
@@ -1028,9 +1003,7 @@ def _draw_of(
     pictures = (image, logits[0].sigmoid(), logits[1].sigmoid())
     titles = ("x", "VAE, one draw", "autoencoder,\nmoved as far")
     for ax, picture, title in zip(axes[[0, 2, 3]], pictures, titles, strict=True):
-        ax.imshow(picture.reshape(28, 28).numpy(), cmap="gray", vmin=0, vmax=1)
-        ax.set_title(title)
-        ax.axis("off")
+        _picture(ax, picture.reshape(28, 28), title)
     return fig
 
 
@@ -1043,13 +1016,14 @@ def _digits(images: Tensor, name: str) -> Tensor:
     return images.detach().cpu()
 
 
-def _marks(labels: Tensor, count: int) -> NDArray[Any]:
+def _marks(labels: ArrayLike, count: int, least: int = 10, most: int = 10_000) -> NDArray[Any]:
+    """The labels of so many images, of which there are enough and not too many."""
     marks = as_array(labels)
-    if marks.shape != (count,) or not 10 <= count <= 10_000:
-        raise ValueError(f"{count} images, from 10 to 10000, and labels {marks.shape}")
-    if marks.dtype.kind not in "iu" or marks.min() < 0 or marks.max() > 9:
-        raise ValueError("labels must be whole numbers from 0 to 9")
-    return marks
+    if marks.shape != (count,) or not least <= count <= most:
+        raise ValueError(
+            f"{count} images, from {least} to {most}, and {marks.size} labels {marks.shape}"
+        )
+    return _labels(marks)
 
 
 def _picks(marks: NDArray[Any]) -> list[int]:
@@ -1073,13 +1047,18 @@ def _ends(stack: nn.Module) -> tuple[int, int]:
 
 
 def _pictures(shown: Mapping[str, Tensor]) -> Figure:
-    """A row of pictures, black at 0 and white at 1, with words above."""
+    """A row of pictures with words above."""
     fig, axes = plots.figure(1, len(shown), width=7.0, height=2.2)
     for ax, (title, picture) in zip(axes, shown.items(), strict=True):
-        ax.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
-        ax.set_title(title)
-        ax.axis("off")
+        _picture(ax, picture, title)
     return fig
+
+
+def _picture(ax: Axes, picture: ArrayLike, title: str, **font: Any) -> None:
+    """A picture (H, W), black at 0 and white at 1, with words above."""
+    ax.imshow(as_array(picture), cmap="gray", vmin=0, vmax=1)
+    ax.set_title(title, **font)
+    ax.axis("off")
 
 
 # share of variance that splitting may lose
@@ -1256,6 +1235,12 @@ def _plain(part: nn.ConvTranspose2d) -> bool:
     return square and (part.groups, *part.dilation, *part.output_padding) == (1, 1, 1, 0, 0)
 
 
+def _sixteen_bits(numbers: NDArray[Any]) -> tuple[str, float]:
+    """Numbers as whole ones of 16 bits, and the step: a 32767th of the largest."""
+    step = max(float(np.abs(numbers).max()), 1e-9) / 32767
+    return _text(np.rint(numbers / step).astype("<i2")), step
+
+
 def _text(numbers: NDArray[Any]) -> str:
     return base64.b64encode(numbers.tobytes()).decode()
 
@@ -1284,9 +1269,8 @@ def _packed(
     groups = [cloud[labels == mark] for mark in range(last + 1)]
     middles = [np.median(group, axis=0) if len(group) else np.zeros(3) for group in groups]
     rows = np.vstack([cloud, middles])
-    step = max(float(np.abs(rows).max()), 1e-9) / 32767
-    whole = np.rint(rows / step).astype("<i2")
-    return {"name": name, "xyz": base64.b64encode(whole.tobytes()).decode(), "step": step}
+    whole, step = _sixteen_bits(rows)
+    return {"name": name, "xyz": whole, "step": step}
 
 
 def _seen(cloud: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
