@@ -143,3 +143,16 @@ def file_of(url, folder=BUILT):
     """The built file that a local address serves."""
     path = folder / urlsplit(url).path.removeprefix(PREFIX)
     return path / "index.html" if path.is_dir() else path
+
+
+def watch(page, seen):
+    """Write down what a page, and every other of its window, asks for, and what goes wrong in it.
+
+    ``seen`` has the lists ``requests``, ``failed`` and ``errors``.
+    """
+    context = page.context
+    context.on("request", lambda request: seen.requests.append(request.url))
+    context.on("requestfailed", lambda r: seen.failed.append(f"{r.url}: {r.failure}"))
+    context.on("response", lambda r: r.status < 400 or seen.failed.append(f"{r.url}: {r.status}"))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", lambda m: m.type != "error" or seen.errors.append(m.text))

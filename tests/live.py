@@ -4,7 +4,11 @@ import base64
 from contextlib import contextmanager
 from pathlib import Path
 
+import browser as machinery
 import numpy as np
+import pytest
+
+from aelib import widgets
 
 AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 PROBE = Path(__file__).with_name("probe.js")
@@ -14,6 +18,8 @@ PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset=
 [data-theme=dark] body {{ background: #121212; color: #ddd }}</style></head>
 <body><main><article><h1>T</h1><p>Before.</p>{}<p id="after">After.</p>
 <div style="height: 1500px"></div></article></main></body></html>"""
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+on_a_phone = pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
 # from the moment at which a hand moves to the frame that shows what comes of it, in milliseconds
 WATCH = """(kind) => { window.waits = []; addEventListener(kind, (event) => requestAnimationFrame(() => {
   const { port1, port2 } = new MessageChannel();
@@ -27,6 +33,16 @@ CALL = """async ([name, ...given]) => {
   window.state ??= JSON.parse(document.querySelector("script[type='application/json']").textContent);
   return (%s)(module, given);
 }"""
+
+
+@contextmanager
+def served(tmp_path_factory, shown, kind):
+    """The address of a page with one widget in it, whose code lies beside it to be imported."""
+    folder = tmp_path_factory.mktemp(kind)
+    (folder / f"{kind}.html").write_text(PAGE.format(shown._repr_html_()), "utf-8")
+    (folder / f"{kind}.js").write_text(widgets._module(kind), "utf-8")
+    with machinery.serving(folder) as address:
+        yield f"{address}{kind}.html"
 
 
 @contextmanager
@@ -60,6 +76,63 @@ def troubles(page):
     texts = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in grave]
     probe = PROBE.read_text("utf-8")
     return texts + page.evaluate(f"{probe}.silent()") + page.evaluate(f"{probe}.overflow()")
+
+
+def assert_for_all(page, theme, controls=":is(input, button)"):
+    """It can be read, and used with a finger, in a theme."""
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    assert not troubles(page)
+    small = page.locator(f".aelib-live {controls}").evaluate_all(
+        "(es) => es.filter((e) => e.getBoundingClientRect().height < 24).length"
+    )
+    assert not small, "too small for a finger"
+
+
+@contextmanager
+def fitting(chromium, address, width):
+    """A widget in a window of some width: nothing is cut off, and the page jumped nowhere."""
+    with window(chromium, address, viewport={"width": width, "height": 740}) as page:
+        assert not page.evaluate(f"{PROBE.read_text('utf-8')}.overflow()")
+        root = page.locator(".aelib-live")
+        assert root.evaluate("(e) => e.scrollHeight <= e.clientHeight + 1"), "it is cut off"
+        yield root
+        below = page.locator("#after").bounding_box()["y"]
+        root.evaluate("(e) => e.parentElement.remove()")
+        assert page.locator("#after").bounding_box()["y"] == pytest.approx(below, abs=1)
+
+
+def assert_still(chromium, address, alt):
+    """Without scripts there are a picture and a sentence."""
+    with window(chromium, address, java_script_enabled=False) as page:
+        assert page.locator("svg[role=img]").get_attribute("aria-label") == alt
+        assert page.locator("svg[role=img]").bounding_box()["height"] > 150
+        assert page.locator(".aelib-still-note").is_visible()
+        assert page.locator(".aelib-live").count() == 0
+
+
+def assert_at_once(page, least):
+    """What the hand did since WATCH was there to be seen soon, for more than so many moves."""
+    page.wait_for_timeout(100)
+    waits = sorted(page.evaluate("window.waits"))
+    median = waits[len(waits) // 2]
+    print(f"{len(waits)} moves, median {median:.1f} ms")
+    assert len(waits) > least
+    assert median < 33
+
+
+def assert_anywidget(page):
+    """The same code, given a model by someone else, and an element that is not yet in the page."""
+    count = page.locator(".aelib-live").count()
+    page.evaluate(
+        """async () => {
+          const state = JSON.parse(document.querySelector("script[type='application/json']").textContent);
+          const { default: widget } = await import(location.pathname.replace(".html", ".js"));
+          const el = document.createElement("div");
+          widget.render({ model: { get: (name) => state[name], on() {} }, el });
+          document.querySelector("article").append(el);
+        }"""
+    )
+    assert page.locator(".aelib-live").count() == count + 1
 
 
 def drag(page, start, *stops):

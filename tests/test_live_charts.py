@@ -99,38 +99,22 @@ def test_a_later_widget_leaves_it_as_it_is(page, width):
 @each
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_can_be_read_and_used_by_all(page, theme):
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    assert not live.troubles(page)
-    small = page.locator(".aelib-live :is(input, button)").evaluate_all(
-        "(es) => es.filter((e) => e.getBoundingClientRect().height < 24).length"
-    )
-    assert not small, "too small for a finger"
+    live.assert_for_all(page, theme)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("width", [320, 360, 576, 600, 800])
 def test_it_fits_and_nothing_jumps(chromium, address, kind, width):
-    size = {"width": width, "height": 740}
-    with live.window(chromium, f"{address}{kind}.html", viewport=size) as page:
-        assert not page.evaluate(f"{live.PROBE.read_text('utf-8')}.overflow()")
-        root = page.locator(".aelib-live")
-        assert root.evaluate("(e) => e.scrollHeight <= e.clientHeight + 1"), "it is cut off"
+    with live.fitting(chromium, f"{address}{kind}.html", width) as root:
         least = root.locator(".aelib-chart-field, .aelib-pad").evaluate_all(
             "(es) => Math.min(...es.map((e) => e.clientHeight))"
         )
         assert least > 70, "no room is left for the chart"
-        below = page.locator("#after").bounding_box()["y"]
-        root.evaluate("(e) => e.parentElement.remove()")
-        assert page.locator("#after").bounding_box()["y"] == pytest.approx(below, abs=1)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_without_scripts_there_are_a_picture_and_a_sentence(chromium, address, kind):
-    with live.window(chromium, f"{address}{kind}.html", java_script_enabled=False) as page:
-        assert page.locator("svg[role=img]").get_attribute("aria-label") == ALT
-        assert page.locator("svg[role=img]").bounding_box()["height"] > 150
-        assert page.locator(".aelib-still-note").is_visible()
-        assert page.locator(".aelib-live").count() == 0
+    live.assert_still(chromium, f"{address}{kind}.html", ALT)
 
 
 @each
@@ -183,28 +167,12 @@ def test_it_follows_the_pointer_at_once(page):
     for k in range(60):
         page.mouse.move(box["x"] + (0.3 + 0.005 * k) * box["width"], box["y"] + 40)
     page.mouse.up()
-    page.wait_for_timeout(100)
-    waits = sorted(page.evaluate("window.waits"))
-    median = waits[len(waits) // 2]
-    print(f"{len(waits)} moves, median {median:.1f} ms")
-    assert len(waits) > 20
-    assert median < 33
+    live.assert_at_once(page, 20)
 
 
 @each
 def test_code_runs_as_an_anywidget(page):
-    """The same code, given a model by someone else, and an element that is not yet in the page."""
-    count = page.locator(".aelib-live").count()
-    page.evaluate(
-        """async () => {
-          const state = JSON.parse(document.querySelector("script[type='application/json']").textContent);
-          const { default: widget } = await import(location.pathname.replace(".html", ".js"));
-          const el = document.createElement("div");
-          widget.render({ model: { get: (name) => state[name], on() {} }, el });
-          document.querySelector("article").append(el);
-        }"""
-    )
-    assert page.locator(".aelib-live").count() == count + 1
+    live.assert_anywidget(page)
 
 
 # ----------------------------------------------------------------------------------------- one pixel
@@ -287,7 +255,7 @@ def test_points_are_on_their_curves(page):
             assert near[1] == pytest.approx(1000 * height, abs=12)
 
 
-@on("one_pixel", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+@on("one_pixel", **live.PHONE)
 def test_pixel_by_finger(page):
     field = page.locator(".aelib-chart-field").first.bounding_box()
     page.touchscreen.tap(field["x"] + 0.6 * field["width"], field["y"] + 30)
@@ -415,7 +383,7 @@ def test_the_shaded_integral_is_the_one_chosen(page):
     assert page.locator(".aelib-live").get_attribute("data-way") == "0"
 
 
-@on("two_gaussians", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+@on("two_gaussians", **live.PHONE)
 def test_gaussians_by_finger(page):
     box = page.locator(".aelib-chart-field").bounding_box()
     fingers = page.context.new_cdp_session(page)

@@ -6,7 +6,6 @@ test_live_charts.py.
 import base64
 import io
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -34,10 +33,8 @@ def shown():
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("codes")
-    (folder / "codes.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "codes.html"
+    with live.served(tmp_path_factory, shown, "codes_over_training") as served:
+        yield served
 
 
 @pytest.fixture
@@ -49,11 +46,6 @@ def page(request, chromium, address):
 def at(page):
     data = page.locator(".aelib-codes").evaluate("(e) => ({...e.dataset})")
     return list(RUNS)[int(data["run"])], int(data["epoch"]), int(data["pair"])
-
-
-def table(page):
-    rows = page.locator(".aelib-codes tbody tr").all()
-    return {r.locator("th").inner_text(): list(map(float, r.locator("td").all_inner_texts())) for r in rows}  # fmt: skip
 
 
 def walk(page, epoch):
@@ -93,7 +85,7 @@ def test_distances_are_those_of_the_metrics_of_all_codes(page):
             for k, pair in enumerate([(0, 1), (2, 3), (3, 4)]):
                 page.get_by_role("radio", name=f"{pair[0] + 1} and {pair[1] + 1}").check()
                 assert at(page) == (name, epoch, k)
-                found = table(page)
+                found = live.table(page)
                 for column, cloud in enumerate((z, DRAWS[1])):
                     one = metrics.distance_to_normal(cloud)
                     together = metrics.sliced_wasserstein(cloud, DRAWS[0])
@@ -197,11 +189,7 @@ def test_the_chart_leads_to_an_epoch(page):
     assert page.get_by_role("slider").get_attribute("aria-valuetext") == "3"
 
 
-@pytest.mark.parametrize(
-    "page",
-    [{"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}],
-    indirect=True,
-)
+@live.on_a_phone
 def test_by_finger(page):
     page.get_by_role("radio", name="plain").tap()
     page.get_by_role("button", name="3", exact=True).tap()

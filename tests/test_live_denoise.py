@@ -7,7 +7,6 @@ The network is that of chapter 06, trained here for seconds.
 import gzip
 import re
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -48,11 +47,8 @@ def shown(digits, model):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("denoise")
-    (folder / "denoise.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    (folder / "denoise.js").write_text(widgets._module("denoise"), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "denoise.html"
+    with live.served(tmp_path_factory, shown, "denoise") as served:
+        yield served
 
 
 @pytest.fixture
@@ -242,11 +238,7 @@ def test_by_keyboard_alone(page):
     assert heard == "1.00"
 
 
-@pytest.mark.parametrize(
-    "page",
-    [{"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}],
-    indirect=True,
-)
+@live.on_a_phone
 def test_by_finger(page, digits, model):
     page.get_by_role("button", name="Noise alone").tap()
     live.settle(page)

@@ -8,7 +8,6 @@ import base64
 import json
 import re
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -47,11 +46,8 @@ def shown(digits, model):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("digit")
-    (folder / "digit.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    (folder / "digit.js").write_text(widgets._module("draw_digit"), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "digit.html"
+    with live.served(tmp_path_factory, shown, "draw_digit") as served:
+        yield served
 
 
 @pytest.fixture
@@ -276,11 +272,7 @@ def test_points_lie_where_their_codes_are(page):
         assert alpha > 100
 
 
-@pytest.mark.parametrize(
-    "page",
-    [{"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}],
-    indirect=True,
-)
+@live.on_a_phone
 def test_a_finger_draws_and_the_page_stays(page):
     page.get_by_role("button", name="Clear").tap()
     box = page.locator(".aelib-pad").bounding_box()

@@ -9,7 +9,6 @@ import json
 import math
 import re
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -68,20 +67,14 @@ def state(shown):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("draw")
-    (folder / "draw.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    (folder / "draw.js").write_text(widgets._module("one_draw"), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "draw.html"
+    with live.served(tmp_path_factory, shown, "one_draw") as served:
+        yield served
 
 
 @pytest.fixture
 def page(request, chromium, address):
     with live.window(chromium, address, **getattr(request, "param", {})) as opened:
         yield opened
-
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
 def noise_of(page):
@@ -225,37 +218,22 @@ def test_it_is_light(shown):
 # ------------------------------------------------------------------------------------ for everyone
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_can_be_read_and_used_by_all(page, theme):
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    assert not live.troubles(page)
-    small = page.locator(".aelib-live :is(input, button)").evaluate_all(
-        "(es) => es.filter((e) => e.getBoundingClientRect().height < 24).length"
-    )
-    assert not small, "too small for a finger"
+    live.assert_for_all(page, theme)
 
 
 @pytest.mark.parametrize("width", [320, 360, 576, 600, 800])
 def test_it_fits_and_nothing_jumps(chromium, address, width):
-    with live.window(chromium, address, viewport={"width": width, "height": 740}) as page:
-        assert not page.evaluate(f"{live.PROBE.read_text('utf-8')}.overflow()")
-        root = page.locator(".aelib-live")
-        assert root.evaluate("(e) => e.scrollHeight <= e.clientHeight + 1"), "it is cut off"
+    with live.fitting(chromium, address, width) as root:
         sizes = root.locator("canvas, .aelib-chart-field").evaluate_all(
             "(es) => es.map((e) => Math.min(e.clientWidth, e.clientHeight))"
         )
         assert min(sizes) > 70
         box = root.locator(".aelib-draw-panels .aelib-chart-field").bounding_box()
         assert box["width"] == pytest.approx(box["height"], rel=0.2), "circles look round"
-        below = page.locator("#after").bounding_box()["y"]
-        root.evaluate("(e) => e.parentElement.remove()")
-        assert page.locator("#after").bounding_box()["y"] == pytest.approx(below, abs=1)
 
 
 def test_without_scripts_there_are_a_picture_and_a_sentence(chromium, address):
-    with live.window(chromium, address, java_script_enabled=False) as page:
-        assert page.locator("svg[role=img]").get_attribute("aria-label") == ALT
-        assert page.locator("svg[role=img]").bounding_box()["height"] > 150
-        assert page.locator(".aelib-still-note").is_visible()
-        assert page.locator(".aelib-live").count() == 0
+    live.assert_still(chromium, address, ALT)
 
 
 def test_the_keyboard_does_it_all(page):
@@ -280,7 +258,7 @@ def test_the_keyboard_does_it_all(page):
     assert page.get_by_role("button", pressed=True).inner_text() == "2"
 
 
-@pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
+@live.on_a_phone
 def test_by_finger(page):
     before = noise_of(page)
     page.get_by_role("button", name="New ε").tap()
@@ -298,21 +276,8 @@ def test_it_follows_the_hand_at_once(page):
     for k in range(60):
         page.mouse.move(box["x"] + (0.3 + 0.01 * k) * box["width"], y)
     page.mouse.up()
-    page.wait_for_timeout(100)
-    waits = sorted(page.evaluate("window.waits"))
-    print(f"{len(waits)} moves, median {waits[len(waits) // 2]:.1f} ms")
-    assert len(waits) > 10
-    assert waits[len(waits) // 2] < 33
+    live.assert_at_once(page, 10)
 
 
-def test_code_runs_as_an_anywidget(page, state):
-    page.evaluate(
-        """async (state) => {
-          const { default: widget } = await import(location.pathname.replace(".html", ".js"));
-          const el = document.createElement("div");
-          widget.render({ model: { get: (name) => state[name], on() {} }, el });
-          document.querySelector("article").append(el);
-        }""",
-        state,
-    )
-    assert page.locator(".aelib-live").count() == 2
+def test_code_runs_as_an_anywidget(page):
+    live.assert_anywidget(page)

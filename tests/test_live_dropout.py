@@ -6,7 +6,6 @@ The networks are those of chapter 07, trained here for seconds.
 
 import gzip
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -48,11 +47,8 @@ def shown(digits, models):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("dropout")
-    (folder / "mask.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    (folder / "mask.js").write_text(widgets._module("dropout_mask"), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "mask.html"
+    with live.served(tmp_path_factory, shown, "dropout_mask") as served:
+        yield served
 
 
 @pytest.fixture
@@ -224,11 +220,7 @@ def test_a_net_trained_with_dropout_bears_it_better(page):
     assert errors[0.4] < 0.8 * errors[0.0]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [{"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}],
-    indirect=True,
-)
+@live.on_a_phone
 def test_by_finger(page):
     before = state(page)["mask"]
     page.get_by_role("button", name="Other masks").tap()

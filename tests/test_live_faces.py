@@ -3,11 +3,9 @@ and numbers are PyTorch's.
 """
 
 import gzip
-import json
 import math
 import re
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -50,21 +48,14 @@ def shown(vae, given):
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, shown):
-    folder = tmp_path_factory.mktemp("faces")
-    (folder / "faces.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    (folder / "faces.js").write_text(widgets._module("face_walk"), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "faces.html"
+    with live.served(tmp_path_factory, shown, "face_walk") as served:
+        yield served
 
 
 @pytest.fixture
 def page(request, chromium, address):
     with live.window(chromium, address, **getattr(request, "param", {})) as opened:
         yield opened
-
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-on_a_phone = pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
 
 
 def code_of(page):
@@ -243,33 +234,18 @@ def test_noise_is_noise(page):
 # ------------------------------------------------------------------------------------- for everyone
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_can_be_read_and_used_by_all(page, theme):
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    assert not live.troubles(page)
-    small = page.locator(".aelib-live :is(input[type=range], button)").evaluate_all(
-        "(es) => es.filter((e) => e.getBoundingClientRect().height < 24).length"
-    )
-    assert not small, "too small for a finger"
+    live.assert_for_all(page, theme, ":is(input[type=range], button)")
 
 
 @pytest.mark.parametrize("width", [320, 360, 576, 600, 800])
 def test_it_fits_and_nothing_jumps(chromium, address, width):
-    with live.window(chromium, address, viewport={"width": width, "height": 740}) as page:
-        assert not page.evaluate(f"{live.PROBE.read_text('utf-8')}.overflow()")
-        root = page.locator(".aelib-live")
-        assert root.evaluate("(e) => e.scrollHeight <= e.clientHeight + 1"), "it is cut off"
+    with live.fitting(chromium, address, width) as root:
         sizes = root.locator("canvas").evaluate_all("(es) => es.map((e) => e.clientWidth)")
         assert min(sizes) > 60 and max(sizes) > 120
-        below = page.locator("#after").bounding_box()["y"]
-        root.evaluate("(e) => e.parentElement.remove()")
-        assert page.locator("#after").bounding_box()["y"] == pytest.approx(below, abs=1)
 
 
 def test_without_scripts_there_are_a_picture_and_a_sentence(chromium, address):
-    with live.window(chromium, address, java_script_enabled=False) as page:
-        assert page.locator("svg[role=img]").get_attribute("aria-label") == ALT
-        assert page.locator("svg[role=img]").bounding_box()["height"] > 150
-        assert page.locator(".aelib-still-note").is_visible()
-        assert page.locator(".aelib-live").count() == 0
+    live.assert_still(chromium, address, ALT)
 
 
 def test_the_keyboard_does_it_all(page):
@@ -295,7 +271,7 @@ def test_the_keyboard_does_it_all(page):
     assert "glasses \u22120.05 steps" in said.inner_text()
 
 
-@on_a_phone
+@live.on_a_phone
 def test_a_finger_walks_and_the_page_stays(page, given):
     box = page.get_by_role("img", name="The face on the way").bounding_box()
     fingers = page.context.new_cdp_session(page)
@@ -318,22 +294,8 @@ def test_it_follows_the_pointer_at_once(page):
     for k in range(60):
         page.mouse.move(box["x"] + (0.1 + 0.01 * k) * box["width"], box["y"] + 40)
     page.mouse.up()
-    page.wait_for_timeout(100)
-    waits = sorted(page.evaluate("window.waits"))
-    print(f"{len(waits)} moves, median {waits[len(waits) // 2]:.1f} ms")
-    assert len(waits) > 20
-    assert waits[len(waits) // 2] < 33
+    live.assert_at_once(page, 20)
 
 
-def test_code_runs_as_an_anywidget(page, shown):
-    state = re.search(r'<script type="application/json">(.*?)</script>', shown._repr_html_())[1]
-    page.evaluate(
-        """async (state) => {
-          const { default: widget } = await import(location.pathname.replace(".html", ".js"));
-          const el = document.createElement("div");
-          widget.render({ model: { get: (name) => state[name], on() {} }, el });
-          document.querySelector("article").append(el);
-        }""",
-        json.loads(state),
-    )
-    assert page.locator(".aelib-live").count() == 2
+def test_code_runs_as_an_anywidget(page):
+    live.assert_anywidget(page)

@@ -5,7 +5,6 @@ digit, and sizes that were not trained are named. What all widgets must do is in
 import base64
 import io
 
-import browser as machinery
 import live
 import numpy as np
 import pytest
@@ -55,10 +54,8 @@ def address(tmp_path_factory, models, digits):
     pca, kinds, errors = models
     images, labels = torch.stack([x for x, _ in digits]), torch.tensor([k for _, k in digits])
     shown = widgets.CodeSize(pca, kinds, images, labels, errors, alt=ALT)
-    folder = tmp_path_factory.mktemp("size")
-    (folder / "size.html").write_text(live.PAGE.format(shown._repr_html_()), "utf-8")
-    with machinery.serving(folder) as served:
-        yield served + "size.html"
+    with live.served(tmp_path_factory, shown, "code_size") as served:
+        yield served
 
 
 @pytest.fixture
@@ -211,11 +208,7 @@ def test_the_chart_is_dragged_and_its_points_are_on_their_curves(page, models):
         assert dot[0] == pytest.approx(100 * np.log(9) / np.log(64), abs=0.01)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [{"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}],
-    indirect=True,
-)
+@live.on_a_phone
 def test_by_finger(page):
     page.get_by_role("button", name="Take a test digit: 8").tap()
     box = page.locator(".aelib-chart-field").bounding_box()

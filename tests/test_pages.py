@@ -118,11 +118,7 @@ def visit_page(chromium, address):
         viewport={"width": 1280, "height": 900}, color_scheme="light", reduced_motion="reduce"
     )
     page = context.new_page()
-    context.on("request", lambda request: seen.requests.append(request.url))
-    context.on("requestfailed", lambda r: seen.failed.append(f"{r.url}: {r.failure}"))
-    context.on("response", lambda r: r.status < 400 or seen.failed.append(f"{r.url}: {r.status}"))
-    page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    page.on("console", lambda m: m.type != "error" or seen.errors.append(m.text))
+    machinery.watch(page, seen)
     try:
         page.goto(address, wait_until="load")
         settle(page)

@@ -344,13 +344,7 @@ def opened(context, address, seen=None):
     """A page of a deck, ready to be shown."""
     page = context.new_page()
     if seen:
-        context.on("request", lambda request: seen.requests.append(request.url))
-        context.on("requestfailed", lambda r: seen.failed.append(f"{r.url}: {r.failure}"))
-        context.on(
-            "response", lambda r: r.status < 400 or seen.failed.append(f"{r.url}: {r.status}")
-        )
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("console", lambda m: m.type != "error" or seen.errors.append(m.text))
+        machinery.watch(page, seen)
     page.goto(address, wait_until="load")
     page.wait_for_function("() => window.Reveal?.isReady()")
     test_pages.settle(page)
