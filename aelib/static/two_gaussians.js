@@ -34,10 +34,14 @@ function integral(of, low, high) { // by the trapezoid rule; all that is integra
 
 // [what adds to KL(q ‖ p), what takes away from it]
 export function parts(q, p) {
-  const [low, high] = [q.mean - 9 * q.spread, q.mean + 9 * q.spread];
-  const adds = integral((z) => Math.max(integrand(z, q, p), 0), low, high);
-  const takes = integral((z) => Math.min(integrand(z, q, p), 0), low, high);
-  return [adds, takes];
+  const [low, step] = [q.mean - 9 * q.spread, (18 * q.spread) / PIECES];
+  let [adds, takes] = [0, 0];
+  for (let i = 0; i <= PIECES; i++) { // one round for both; the half weights would fall on ends that are 0
+    const value = integrand(low + i * step, q, p);
+    if (value > 0) adds += value;
+    else takes += value;
+  }
+  return [adds * step, takes * step];
 }
 
 // The area below both curves, from 0 to 1
