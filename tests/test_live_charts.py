@@ -155,11 +155,8 @@ def test_what_changed_is_said_once_the_hand_rests(page):
 
 
 @each
-def test_it_follows_the_pointer_at_once(page):
-    """The median of the time from a move of the hand to the frame that shows it.
-
-    It was 10 ms for the charts and 15 ms for the pad; a busy machine is given a second frame.
-    """
+def test_the_next_frame_shows_where_the_pointer_went(page):
+    """How long a frame takes is measured in benchmarks/widgets.py."""
     page.evaluate(live.WATCH, "pointermove")
     box = page.locator(".aelib-chart-field, .aelib-pad, input[type=range]").first.bounding_box()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
@@ -167,7 +164,7 @@ def test_it_follows_the_pointer_at_once(page):
     for k in range(60):
         page.mouse.move(box["x"] + (0.3 + 0.005 * k) * box["width"], box["y"] + 40)
     page.mouse.up()
-    live.assert_at_once(page, 20)
+    live.assert_in_the_next_frame(page, 20)
 
 
 @each

@@ -7,7 +7,6 @@ import math
 import re
 
 import live
-import numpy as np
 import pytest
 import torch
 
@@ -115,20 +114,6 @@ def test_the_page_draws_what_pytorch_draws(page, vae, given):
         theirs = metrics.sharpness(image[None].double())[0]
         ours = page.evaluate(sharp, [image.permute(1, 2, 0).flatten().tolist()])
         assert ours == pytest.approx(theirs, rel=1e-9)
-
-
-def test_a_face_takes_less_than_a_frame(page, given):
-    page.evaluate(READ)
-    waits = page.evaluate(
-        """(zs) => zs.map((z) => {
-          const code = Float32Array.from(z), start = performance.now();
-          decode(code);
-          return performance.now() - start;
-        })""",
-        given["codes"][:100].tolist(),
-    )
-    print(f"a face in {np.median(waits):.1f} ms")
-    assert np.median(waits) < 33
 
 
 def test_it_is_light(shown):
@@ -286,7 +271,7 @@ def test_a_finger_walks_and_the_page_stays(page, given):
     assert not torch.allclose(code_of(page), on_sphere(*given["faces"][:2], t), atol=1e-2)
 
 
-def test_it_follows_the_pointer_at_once(page):
+def test_the_next_frame_shows_where_the_pointer_went(page):
     page.evaluate(live.WATCH, "pointermove")
     box = page.get_by_role("img", name="The face on the way").bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 40)
@@ -294,7 +279,7 @@ def test_it_follows_the_pointer_at_once(page):
     for k in range(60):
         page.mouse.move(box["x"] + (0.1 + 0.01 * k) * box["width"], box["y"] + 40)
     page.mouse.up()
-    live.assert_at_once(page, 20)
+    live.assert_in_the_next_frame(page, 20)
 
 
 def test_code_runs_as_an_anywidget(page):

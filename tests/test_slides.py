@@ -365,9 +365,9 @@ def look(page, seen, title):
 
 
 def violations(page):
-    """axe-core's serious and critical findings; what is inside a figure is one picture to it."""
+    """axe-core's serious and critical findings."""
     found = page.evaluate(
-        "axe.run({ exclude: [['svg > *']] }, { resultTypes: ['violations'] })"
+        "axe.run(document, { resultTypes: ['violations'] })"
         ".then(({ violations }) => violations.filter((v) => /serious|critical/.test(v.impact))"
         ".flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target[0]} ${n.html.slice(0, 120)}`)))"
     )
@@ -382,6 +382,7 @@ def show(chromium, address):
     )
     try:
         page = opened(context, address, seen)
+        test_pages.probe(page, "lighten")
         page.evaluate(test_pages.AXE.read_text("utf-8"))
         while True:
             place = ask(page, "where")

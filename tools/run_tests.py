@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/run_tests.py [lint] [book] [tests] [notebooks]
 
-Every step runs, also after one has failed, one after the other (training is slow beside another
-process). The last line counts: `N passed, N failed` and, if there are any, `, N skipped`.
+Every step runs, also after one has failed, one after the other. The last line
+counts: `N passed, N failed` and, if there are any, `, N skipped`.
 """
 
 from __future__ import annotations
@@ -87,42 +87,56 @@ def book() -> Counts:
     return one("tools.build_book")
 
 
-def tests() -> Counts:
-    """The library, the project, the notebooks' form, the exercises, the built pages."""
-    return pytest("tests", "tests")
-
-
-def notebooks() -> Counts:
-    """Every cell of every chapter and of the template, run by nbval in kernels of its own.
-
-    One process with one thread per core is faster than one process with many threads.
-    """
-    paths = ["notebooks", "tools/chapter_template.ipynb"]
-    chapters = len(list((ROOT / "notebooks").glob("*.ipynb")))
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    workers = max(1, min(cores, chapters, 4))
-    parallel = ["-n", str(workers), "--dist", "loadscope"] if workers > 1 else []
-    threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores // workers)))
-    return pytest(
-        "notebooks",
-        *paths,
-        "--nbval-lax",
-        "--nbval-current-env",
-        f"--nbval-cell-timeout={CELL_TIMEOUT}",
-        *parallel,
-        OMP_NUM_THREADS=threads,
-        TQDM_DISABLE="1",
-    )
-
-
 def chapter_seconds() -> list[str]:
     """How long each chapter took in the last build: the lines of its log that say so."""
     log = ROOT / "_build" / "build.log"
     lines = log.read_text("utf-8").splitlines() if log.exists() else []
     return [line for line in lines if re.match(r" *\d+\.\d s  ", line)]
+
+
+def longest_first() -> list[str]:
+    """The chapters, the longest of the last build first: so workers end at about the same time."""
+    took = {line.split()[-1]: float(line.split()[0]) for line in chapter_seconds()}
+    names = [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    names.sort(key=lambda name: took.get(name, float("inf")), reverse=True)
+    return [f"{name}.ipynb" for name in names]
+
+
+def workers(*split: str) -> tuple[list[str], dict[str, str]]:
+    """Return pytest's arguments and variables for one worker a core (at most 4), one thread each.
+
+    Threads of one computation that wait for each other are slow where several processes share the
+    cores; one process with many threads is slower than one process a core.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    number = min(cores, 4)
+    threads = os.environ.get("OMP_NUM_THREADS", str(cores // number))
+    return ["-n", str(number), *split] if number > 1 else [], {"OMP_NUM_THREADS": threads}
+
+
+def tests() -> Counts:
+    """The library, the project, the notebooks' form, the exercises, the built pages."""
+    parallel, variables = workers("--dist=loadfile")
+    return pytest("tests", "tests", "--durations=15", *parallel, **variables)
+
+
+def notebooks() -> Counts:
+    """Every cell of every chapter and of the template, run by nbval in kernels of its own."""
+    parallel, variables = workers("--dist=loadscope", "--no-loadscope-reorder")
+    return pytest(
+        "notebooks",
+        *longest_first(),
+        "tools/chapter_template.ipynb",
+        "--nbval-lax",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT}",
+        *parallel,
+        TQDM_DISABLE="1",
+        **variables,
+    )
 
 
 STEPS: dict[str, Callable[[], Counts]] = {
