@@ -6,7 +6,8 @@
 2. Chapters are numbered by their file names (:class:`ChapterNumber`), and link each term to the
    glossary where they first use it (:func:`link_terms`).
 3. Tables that are measured, not written: ``{chapter-times}``, ``{versions}``,
-   ``{training-loop-benchmark}``; and ``{widget-of}``, a chapter's widget on another page.
+   ``{training-loop-benchmark}``, ``{widget-benchmark}``; and ``{widget-of}``, a chapter's widget
+   on another page.
 4. Finished pages are corrected (:func:`finish_page`): icons are drawn in the page instead of by
    a 1.5 MB script, and the theme's gaps in accessibility are closed.
 
@@ -291,6 +292,28 @@ class TrainingLoopBenchmark(SphinxDirective):
         return [*found, nodes.paragraph("", note)]
 
 
+class WidgetBenchmark(SphinxDirective):
+    """``{widget-benchmark}``: the table of ``benchmarks/results/widgets.json``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one row for each chapter with a widget."""
+        path = Path(self.env.srcdir) / "benchmarks" / "results" / "widgets.json"
+        self.env.note_dependency(str(path))
+        if not path.is_file():
+            return [nodes.paragraph("", "No measurement has been committed yet.")]
+        report = json.loads(path.read_text(encoding="utf-8"))
+        rows: list[list[nodes.Node | str]] = [
+            [name.partition("_")[0], f"{row['with_ms']:.1f}", f"{row['beside_ms']:.1f}"]
+            for name, row in report["pages"].items()
+        ]
+        head = ["widget of chapter", "over the widget (ms)", "beside it (ms)"]
+        note = (
+            f"Medians, from a move of the pointer to the painted frame. "
+            f"Chromium {report['chromium']}, {report['processors']} processor cores."
+        )
+        return [table(head, rows), nodes.paragraph("", note)]
+
+
 class WidgetOf(SphinxDirective):
     """``{widget-of} CHAPTER KIND``: a widget that a chapter has made, shown on another page too.
 
@@ -420,6 +443,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("versions", Versions)
     app.add_directive("widget-of", WidgetOf)
     app.add_directive("training-loop-benchmark", TrainingLoopBenchmark)
+    app.add_directive("widget-benchmark", WidgetBenchmark)
     app.connect("env-before-read-docs", refresh)
     app.connect("doctree-resolved", fill_chapter_times)
     app.connect("doctree-resolved", link_terms)
