@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 from contextlib import contextmanager
 from functools import cache, partial
@@ -61,10 +62,16 @@ def installed_by_debian():
     debian = release.exists() and re.search(r"^ID=debian$", release.read_text(), re.M)
     if not (debian and shutil.which("apt-get") and os.geteuid() == 0):
         return []
+    import fcntl  # not on Windows, where nobody comes this far
+
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = "apt-get install -y --no-install-recommends chromium"
-    for command in ("apt-get update", install):
-        subprocess.run(command.split(), env=quiet, capture_output=True, timeout=600, check=False)
+    with (Path(tempfile.gettempdir()) / "autoencoders-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one run may come here at once
+        for command in ("apt-get update", install) if not shutil.which("chromium") else ():
+            subprocess.run(
+                command.split(), env=quiet, capture_output=True, timeout=600, check=False
+            )
     return filter(None, [shutil.which("chromium")])
 
 
