@@ -20,19 +20,19 @@ PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset=
 <div style="height: 1500px"></div></article></main></body></html>"""
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 on_a_phone = pytest.mark.parametrize("page", [PHONE], indirect=True, ids=["phone"])
-# counts the moves of a hand, and those after which the very next frame shows something else; the
-# widget's own work is asked for after the first listener and before the second
+# counts the moves of a hand, and those after which the very next frame shows something else
 WATCH = """(kind) => {
   const root = document.querySelector(".aelib-live");
   const look = () => root.innerHTML
     + [...root.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
-  let before = "";
   Object.assign(window, { moves: 0, shown: 0 });
-  addEventListener(kind, () => (before = look()), true);
-  addEventListener(kind, () => requestAnimationFrame(() => {
-    window.moves += 1;
-    window.shown += look() !== before;
-  }));
+  addEventListener(kind, () => {
+    const before = look();
+    requestAnimationFrame(() => setTimeout(() => { // after all that the frame had to do
+      window.moves += 1;
+      window.shown += look() !== before;
+    }));
+  }, true);
 }"""
 
 # a function of the widget's module, and of what Python packed, called in the page
@@ -119,11 +119,15 @@ def assert_still(chromium, address, alt):
 
 
 def assert_in_the_next_frame(page, least):
-    """What the hand did since WATCH was to be seen one frame later, for more than so many moves."""
+    """What the hand did since WATCH was to be seen one frame later; it did so much at least.
+
+    A move or two may change nothing: those before the button is down.
+    """
     page.wait_for_timeout(100)
     moves, shown = page.evaluate("[window.moves, window.shown]")
     print(f"{shown} of {moves} moves were seen in the next frame")
-    assert shown > least
+    assert moves >= least
+    assert shown > 0.7 * moves
 
 
 def assert_anywidget(page):
