@@ -68,10 +68,11 @@ def installed_by_debian():
     install = "apt-get install -y --no-install-recommends chromium"
     with (Path(tempfile.gettempdir()) / "autoencoders-chromium.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one run may come here at once
-        for command in ("apt-get update", install) if not shutil.which("chromium") else ():
-            subprocess.run(
-                command.split(), env=quiet, capture_output=True, timeout=600, check=False
-            )
+        if not shutil.which("chromium"):
+            for command in ("apt-get update", install):
+                subprocess.run(
+                    command.split(), env=quiet, capture_output=True, timeout=600, check=False
+                )
     return filter(None, [shutil.which("chromium")])
 
 

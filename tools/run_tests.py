@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/run_tests.py [lint] [book] [tests] [notebooks]
 
-Every step runs, also after one has failed, one after the other. The last line
-counts: `N passed, N failed` and, if there are any, `, N skipped`.
+Every step runs, also after one has failed, one after the other. The last line counts:
+`N passed, N failed` and, if there are any, `, N skipped`.
 """
 
 from __future__ import annotations
