@@ -10,7 +10,7 @@ PYTHON ?=
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab lint format clean
+.PHONY: help setup book test lab labs grade lint format clean
 
 help: ## say what can be made (this list)
 	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
@@ -29,6 +29,12 @@ test: $(STAMP) ## lint, build the book, test the library, the notebooks and the 
 
 lab: $(STAMP) ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab notebooks
+
+labs: $(STAMP) ## make the labs for students in _build/labs, and prove each (LABS="04 05" for some)
+	@$(BIN)/python tools/labs.py $(LABS)
+
+grade: $(STAMP) ## grade a class's lab: make grade LAB=04_losses FROM=folder/of/submissions
+	@$(BIN)/python tools/grade.py "$(LAB)" "$(FROM)"
 
 lint: $(STAMP) ## check style and spelling only (seconds)
 	@$(BIN)/python tools/run_tests.py lint

@@ -1,7 +1,8 @@
 """Checks for exercises: they say which expectation failed, on what input, and where to look.
 
 A check never raises on a learner's answer, and never shows the right one. The result displays
-itself; ``result.ok`` says whether the answer is right.
+itself; ``result.ok`` says whether the answer is right. A lab's test cells pass the results on to
+:func:`require`, which does raise: that is how a grader sees that an answer is wrong.
 """
 
 import html
@@ -12,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Case", "Mistake", "Result", "function", "that", "value"]
+__all__ = ["Case", "Mistake", "Result", "Unmet", "function", "require", "that", "value"]
+
+
+class Unmet(AssertionError):
+    """A check that a lab requires does not hold; its text is the check's message."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the message alone; the mistake is not in the lines of the test."""
+        return [f"✗ {self}"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,26 @@ def that(condition: bool | None, message: str, where: str = "") -> Result:
     except Exception:  # an array of several truth values, for one
         return _wrong(f"Yes or no is expected; this is {_short(condition)}.", where)
     return Result(True, f"Right: {message}") if holds else _wrong(f"Not so: {message}", where)
+
+
+def require(*results: Result) -> None:
+    """Let a test cell of a lab fail unless every check holds.
+
+    Prints the checks that hold, up to the first that does not.
+
+    Args:
+        results: of :func:`function`, :func:`value` or :func:`that`, in the order to report them.
+
+    Raises:
+        Unmet: with the message of the first check that does not hold.
+        ValueError: if there is no check: that is a mistake of the lab, not of the learner.
+    """
+    if not results:
+        raise ValueError("a test needs at least one check")
+    for result in results:
+        if not result.ok:
+            raise Unmet(result.message)
+        print(result)
 
 
 def _unanswered(why: str, where: str) -> Result:

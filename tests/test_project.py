@@ -22,7 +22,7 @@ from tools import pins, repository, strip_outputs
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ["3.11", "3.12", "3.13"]
-EXTRAS = {"book", "test", "lab", "benchmark"}
+EXTRAS = {"book", "teach", "test", "lab", "benchmark"}
 
 
 def read(name):
@@ -58,7 +58,7 @@ def test_lower_bounds_are_lower_bounds():
 
 def test_extras_are_the_ones_that_make_installs():
     assert set(project()["optional-dependencies"]) == EXTRAS == set(pins.EXTRAS)
-    assert "-e '.[book,test,lab]'" in read("tools/setup.sh")
+    assert "-e '.[book,test,lab,teach]'" in read("tools/setup.sh")
 
 
 def test_pins_are_what_this_environment_has():

@@ -3,7 +3,7 @@
     .venv/bin/python tools/pins.py
 
 To move to newer versions: make an environment without the constraints
-(`pip install -e '.[book,test,lab,benchmark]'`), run `make test` there, then this.
+(`pip install -e '.[book,test,lab,teach,benchmark]'`), run `make test` there, then this.
 
 `constraints.txt` names all that the package and its extras bring, what they bring included.
 `environment.yml` (conda, Binder) names what `pyproject.toml` asks for, for reading and building.
@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("book", "test", "lab", "benchmark")
+EXTRAS = ("book", "test", "lab", "teach", "benchmark")
 EXTRAS_OF_THE_ENVIRONMENT = ("book", "lab")
 PYTHON = "3.11"  # the version that the book is built with
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"

@@ -1,6 +1,6 @@
 """Test everything: `make test`.
 
-    .venv/bin/python tools/run_tests.py [lint] [book] [tests] [notebooks]
+    .venv/bin/python tools/run_tests.py [lint] [book] [tests] [labs] [notebooks]
 
 Every step runs, also after one has failed, one after the other. The last line counts:
 `N passed, N failed` and, if there are any, `, N skipped`.
@@ -9,6 +9,7 @@ Every step runs, also after one has failed, one after the other. The last line c
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -123,6 +124,17 @@ def tests() -> Counts:
     return pytest("tests", "tests", "--durations=15", *parallel, **variables)
 
 
+def labs() -> Counts:
+    """Every lab: as given to students, solved, and with each typical wrong answer."""
+    results = ROOT / "_build" / "labs" / "results.json"
+    results.unlink(missing_ok=True)
+    code = run("tools.labs", **workers()[1])
+    runs = json.loads(results.read_text("utf-8")) if results.exists() else []
+    failed = sum(bool(one["problems"]) for one in runs)
+    counts = Counts(len(runs) - failed, failed)
+    return counts + Counts(failed=1) if code and not failed else counts
+
+
 def notebooks() -> Counts:
     """Every cell of every chapter and of the template, run by nbval in kernels of its own."""
     parallel, variables = workers("--dist=loadscope", "--no-loadscope-reorder")
@@ -143,6 +155,7 @@ STEPS: dict[str, Callable[[], Counts]] = {
     "lint": lint,
     "book": book,
     "tests": tests,
+    "labs": labs,
     "notebooks": notebooks,
 }
 

@@ -50,4 +50,4 @@ if [ "$torch" = cpu ]; then
         stop "The small PyTorch could not be fetched: try again, or leave out TORCH=cpu."
 fi
 echo "Installing the course and its tools (some minutes the first time)"
-pip install -c constraints.txt -e '.[book,test,lab]'
+pip install -c constraints.txt -e '.[book,test,lab,teach]'

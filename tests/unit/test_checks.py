@@ -280,3 +280,34 @@ def test_a_result_displays_itself():
     assert "<br>" in wrong._repr_html_()
     assert bool(right)
     assert not bool(wrong)
+
+
+# --------------------------------------------------------------------------------------- labs
+def test_what_is_required_and_holds_is_said(capsys):
+    checks.require(Result(True, "Right: a."), Result(True, "Right: b."))
+    assert capsys.readouterr().out == "✓ Right: a.\n✓ Right: b.\n"
+
+
+def test_what_is_required_and_does_not_hold_raises_its_message(capsys):
+    with pytest.raises(checks.Unmet, match=r"^The mean, not the sum\.$"):
+        checks.require(
+            Result(True, "Right."), Result(False, "The mean, not the sum."), Result(False, "Later.")
+        )
+    assert capsys.readouterr().out == "✓ Right.\n"
+
+
+def test_an_unmet_requirement_shows_its_message_and_no_lines_of_the_test():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.user_ns["require"] = lambda: checks.require(Result(False, "Not so."))
+    shown = []
+    shell._showtraceback = lambda kind, error, lines: shown.extend(lines)
+    result = shell.run_cell("require()")
+    assert isinstance(result.error_in_exec, AssertionError)  # what nbgrader and pytest look for
+    assert shown == ["✗ Not so."]
+
+
+def test_a_test_without_a_check_is_a_mistake_of_the_lab():
+    with pytest.raises(ValueError, match="at least one"):
+        checks.require()
