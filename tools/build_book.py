@@ -149,6 +149,19 @@ def prune_caches(current: Path) -> None:
         shutil.rmtree(folder)
 
 
+def students_labs() -> None:
+    """Put the students' version of the labs into the site.
+
+    In a process of its own: it has nbgrader's settings, and says what is wrong with a lab.
+    """
+    subprocess.run([sys.executable, "-m", "tools.labs", "--only-release"], cwd=ROOT, check=True)
+    target = BUILD / "html" / "labs"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for path in (BUILD / "labs").glob("*/lab_*.ipynb"):
+        shutil.copy(path, target)
+
+
 def main() -> int:
     """Build, report, and return Jupyter Book's exit code."""
     parser = argparse.ArgumentParser(description="Build the book.")
@@ -168,6 +181,7 @@ def main() -> int:
     code = jupyter_book(everything)
     STATE.write_text(json.dumps({"ok": code == 0, "inputs": inputs}))
     prune_caches(cache)
+    students_labs()
 
     times = chapter_times(cache, began)
     if times:

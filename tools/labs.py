@@ -10,6 +10,8 @@ Each lab is run
 - solved: every test passes, the hidden ones too;
 - with each wrong answer of `labs/wrong_answers/NN_topic.toml` in turn: the named test fails, and
   the named words are in what it says.
+
+A course with labs of its own names their folder in the environment: `LABS_FOLDER`.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 ROOT = Path(__file__).resolve().parents[1]
-LABS = ROOT / "labs"
-RELEASE = ROOT / "_build" / "labs"
+LABS = Path(os.environ.get("LABS_FOLDER", ROOT / "labs")).resolve()  # a course's own labs
+RELEASE = (ROOT if LABS == ROOT / "labs" else LABS) / "_build" / "labs"
 CELL_TIMEOUT = 300  # seconds
 TO_DO = "Write your answer"  # what a blank says, in the stub's words and in those of aelib.checks
 
@@ -96,7 +98,7 @@ def wrong_answers(lab: str) -> list[Wrong]:
 
 def grader_settings(**folders: str) -> Config:
     """Return the settings in labs/nbgrader_config.py, with other folders of the course."""
-    path = LABS / "nbgrader_config.py"
+    path = ROOT / "labs" / "nbgrader_config.py"
     settings = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
     settings.CourseDirectory.update(folders)
     return settings
@@ -254,7 +256,7 @@ def main() -> int:
     except ValueError as error:
         parser.error(str(error))
     release(labs)
-    print(f"The students' version: {RELEASE.relative_to(ROOT)}/")
+    print(f"The students' version: {RELEASE}")
     if arguments.only_release:
         return 0
     ends = prove(labs)

@@ -25,7 +25,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,24 @@ from traitlets import Float, Integer, List, Unicode
 
 ROOT = Path(__file__).resolve().parents[1]
 GIGABYTE = 10**9
+LOG = "kernel.log"
+turn: Any = nullcontext()  # whoever has it may use the gradebook; given back while a kernel runs
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "OMP_NUM_THREADS")
 LARGEST_OUTPUT = 10**6  # characters a cell: the rest of an endless print is dropped
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@contextmanager
+def given_back(turn: Any) -> Iterator[None]:
+    """Let others have their turn meanwhile."""
+    if isinstance(turn, nullcontext):
+        yield
+        return
+    turn.release()
+    try:
+        yield
+    finally:
+        turn.acquire()
 
 
 @cache
@@ -65,22 +81,14 @@ def walls(folder: Path, hidden: list[Path]) -> list[str]:
     path = bubblewrap()
     if path is None:
         return []
-    command = [
-        path,
-        "--ro-bind",
-        "/",
-        "/",
-        "--dev",
-        "/dev",
-        "--proc",
-        "/proc",
-        "--tmpfs",
-        "/dev/shm",
-    ]
+    command = [path, "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     for place in hidden:
         if place.is_dir():
             command += ["--tmpfs", str(place)]
+    # shared memory lies in the folder, too, where its size is watched
+    command += ["--bind", str(folder), "/dev/shm"]
     command += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
+    command += ["--unsetenv", "JPY_PARENT_PID"]  # no process has that number behind the walls
     return [*command, "--unshare-net", "--unshare-pid", "--unshare-ipc", "--die-with-parent"]
 
 
@@ -115,16 +123,24 @@ class WalledKernelManager(AsyncKernelManager):
             "PYTHONDONTWRITEBYTECODE": "1",
             "TQDM_DISABLE": "1",
         }
+        self.log_file = (Path(self.folder) / LOG).open("wb")
+        heard = {"stdout": self.log_file, "stderr": self.log_file}
         return await super()._async_pre_start_kernel(
-            **keywords | {"env": variables, "cwd": self.folder}
+            **keywords | heard | {"env": variables, "cwd": self.folder}
         )
+
+    async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        """Close what the kernel wrote to."""
+        await super()._async_cleanup_resources(restart=restart)
+        self.log_file.close()
 
 
 class Watch(threading.Thread):
     """Kills what the kernel has started once it takes too long, too much or too many."""
 
-    def __init__(self, seconds: float, memory: float, processes: int) -> None:
+    def __init__(self, folder: Path, seconds: float, memory: float, processes: int) -> None:
         super().__init__(daemon=True)
+        self.folder = folder
         self.end = time.monotonic() + seconds
         self.limits = (
             f"{seconds:.0f} seconds",
@@ -143,19 +159,31 @@ class Watch(threading.Thread):
                 self.reason = f"the notebook took more than {self.limits[0]}"
             elif len(family) > self.processes:
                 self.reason = f"it started more than {self.limits[2]}"
-            elif sum(map(resident, family)) > self.memory:
+            elif sum(map(memory_of, family)) > self.memory:
                 self.reason = f"it held more than {self.limits[1]} of memory"
+            elif size_of(self.folder) > self.memory:
+                self.reason = f"it wrote more than {self.limits[1]}"
             if self.reason:
                 kill_descendants()
                 return
 
 
-def resident(process: psutil.Process) -> int:
-    """Return the bytes of memory that a process holds; 0 when it has ended."""
+def memory_of(process: psutil.Process) -> int:
+    """Return the bytes that a process holds alone; 0 when it has ended."""
     try:
-        return process.memory_info().rss
+        return process.memory_full_info().uss
     except psutil.Error:
         return 0
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # it was removed meanwhile
+                total += (Path(place) / name).lstat().st_size
+    return total
 
 
 def descendants() -> list[psutil.Process]:
@@ -187,29 +215,38 @@ def kill_descendants() -> None:
 class SandboxedExecute(Execute):
     """Executes a submission so that it can spoil its own points, and nothing else."""
 
-    timeout = Integer(120, help="seconds a cell").tag(config=True)
+    timeout = Float(120, help="seconds a cell").tag(config=True)
     whole_timeout = Float(600, help="seconds the whole notebook").tag(config=True)
     memory = Float(4 * GIGABYTE, help="bytes that all its processes hold").tag(config=True)
     processes = Integer(40, help="how many it may start").tag(config=True)
     hidden = List(Unicode(), help="folders that it finds empty").tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any = None, km: Any = None) -> Any:
-        """Execute the notebook as far as it goes; never raise because of what it does."""
+        """Execute the notebook as far as it goes; never raise because of what it does.
+
+        Raises:
+            RuntimeError: if the kernel does not start: that is no fault of the submission.
+        """
         adopt_orphans()
         self.ended: set[int] = set()  # cells, by index
         self.sizes: dict[int, int] = {}  # characters of output, by cell
-        watch = Watch(self.whole_timeout, self.memory, self.processes)
+        self.began = False
         reason = ""
         # a short path: sockets' names have at most 107 characters
         with tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True) as folder:
             manager = WalledKernelManager(
                 folder=folder, hidden=self.hidden, kernel_name="lab", parent=self
             )
+            watch = Watch(Path(folder), self.whole_timeout, self.memory, self.processes)
             watch.start()
             try:
-                super().preprocess(nb, resources, manager)
+                with given_back(turn):
+                    super().preprocess(nb, resources, manager)
             except Exception as error:  # the submission's doing: said in its cells, not lost
-                reason = watch.reason or f"{type(error).__name__}: {error}".strip(": ")
+                if not self.began:
+                    said = (Path(folder) / LOG).read_text("utf-8", "replace")[-2000:]
+                    raise RuntimeError(f"the kernel did not start: {error}\n{said}") from error
+                reason = watch.reason or f"{type(error).__name__}: {error}".splitlines()[0]
             finally:
                 watch.over.set()
                 watch.join()
@@ -219,6 +256,11 @@ class SandboxedExecute(Execute):
         if reason:
             mark_unfinished(nb, self.ended, reason)
         return nb, resources
+
+    def preprocess_cell(self, cell: Any, resources: Any, index: int) -> Any:
+        """Execute one cell: from the first on, what goes wrong is the submission's doing."""
+        self.began = True
+        return super().preprocess_cell(cell, resources, index)
 
     def on_cell_executed(self, **keywords: Any) -> None:
         """Note which cell has ended."""
@@ -239,7 +281,7 @@ def mark_unfinished(nb: Any, ended: set[int], reason: str) -> None:
     """Put an error that tells the reason into every code cell that has not ended."""
     for index, cell in enumerate(nb.cells):
         if cell.cell_type == "code" and cell.source.strip() and index not in ended:
-            text = f"This cell was not finished: {reason}."
+            text = f"This cell was not finished: {reason.rstrip('.')}."
             cell.outputs = [
                 *cell.get("outputs", []),
                 new_output("error", ename="NotFinished", evalue=text, traceback=[text]),

@@ -4,6 +4,7 @@
 - ``{session} 90``: a session of 90 minutes as a table. Each line of it reads ``minutes | chapters
   that run meanwhile, or nothing | what happens``. The minutes must add up to the argument.
 - ``{chapter-memory} NAME``: the table of ``benchmarks/results/NAME.json``.
+- ``{lab-list}``: the labs, with their minutes and points, and the student's notebook to download.
 
 Run times are known when every chapter has been read. So the first two leave a mark in the page,
 which :func:`fill` replaces.
@@ -152,6 +153,36 @@ class ChapterMemory(SphinxDirective):
         return [table(head, rows), nodes.paragraph("", note)]
 
 
+LAB_TITLE = re.compile(r"# Lab (\d+): (.+)")
+LAB_TIME = re.compile(r"\*\*Time\*\* (\d+) minutes")
+
+
+class LabList(SphinxDirective):
+    """``{lab-list}``: a table of the notebooks in ``labs/source``."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table.
+
+        Raises:
+            DirectiveError: if a lab has no title or does not say how long it takes.
+        """
+        rows: list[list[nodes.Node | str]] = []
+        site = posixpath.relpath("labs", posixpath.dirname(self.env.docname))
+        chapters = posixpath.relpath("notebooks", posixpath.dirname(self.env.docname))
+        for path in sorted(Path(self.env.srcdir).glob("labs/source/*/lab_*.ipynb")):
+            self.env.note_dependency(str(path))
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            first = "".join(notebook["cells"][0]["source"])
+            title, minutes = LAB_TITLE.match(first), LAB_TIME.search(first)
+            if title is None or minutes is None:
+                raise self.error(f"{path.name}: its first cell needs '# Lab N: …', '**Time** N …'")
+            link = nodes.reference("", title[2], refuri=f"{site}/{path.name}")
+            name = path.parent.name
+            chapter = nodes.reference("", title[1], refuri=f"{chapters}/{name}.html")
+            rows.append([chapter, link, minutes[1]])
+        return [table(["chapter", "lab: the notebook to download", "minutes"], rows, left=2)]
+
+
 def refresh(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
     """Read the guide's pages again whenever anything else is: a chapter may have a new time."""
     if names:
@@ -164,6 +195,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("chapter-seconds", ChapterSeconds())
     app.add_directive("session", Session)
     app.add_directive("chapter-memory", ChapterMemory)
+    app.add_directive("lab-list", LabList)
     app.connect("env-before-read-docs", refresh)
     app.connect("doctree-resolved", fill)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
