@@ -85,7 +85,9 @@ def write_index(folder):
             home.mkdir(exist_ok=True)
             package.rename(home / package.name)
     for home in (path for path in folder.iterdir() if path.is_dir()):
-        links = "".join(f'<a href="{p.name}">{p.name}</a>\n' for p in home.iterdir() if p.suffix != ".html")
+        links = "".join(
+            f'<a href="{p.name}">{p.name}</a>\n' for p in home.iterdir() if p.suffix != ".html"
+        )
         (home / "index.html").write_text(f"<!doctype html><html><body>{links}</body></html>")
     return folder.as_uri()
 
@@ -128,11 +130,27 @@ def index_is(monkeypatch, address):
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
 
 
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    root = tmp_path / "house"
-    index_is(monkeypatch, small_house(root))
+@pytest.fixture(scope="module")
+def made_house(tmp_path_factory):
+    """The small house with one bundle made in it, for all tests."""
+    root = tmp_path_factory.mktemp("made") / "house"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        index_is(monkeypatch, small_house(root))
+        assert make(root) == 0
     return root
+
+
+@pytest.fixture
+def house(made_house, tmp_path, monkeypatch):
+    """A copy of it, its index beside it, for a test that changes something."""
+    shutil.copytree(made_house.parent, tmp_path, dirs_exist_ok=True)
+    index_is(monkeypatch, (tmp_path / "index").as_uri())
+    return tmp_path / "house"
+
+
+@pytest.fixture(scope="module")
+def made(made_house):
+    return made_house / "_build" / "bundle" / NAME
 
 
 def make(root, *arguments, platform=HERE):
@@ -209,16 +227,17 @@ def test_what_only_other_systems_need_is_pinned_once():
 def test_an_unknown_platform_or_python_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
         bundle.parse(wrong)
-    assert re.search(r"choose of .*macos-arm64|runs on Python 3.11, 3.12, 3.13", capsys.readouterr().err)
+    assert re.search(
+        r"choose of .*macos-arm64|runs on Python 3.11, 3.12, 3.13", capsys.readouterr().err
+    )
 
 
 # ---------------------------------------------------------------- making it
 
 
 @needs_platform
-def test_the_folder_and_the_zip(house, capsys):
-    assert make(house) == 0
-    folder = house / "_build" / "bundle" / NAME
+def test_the_folder_and_the_zip(made):
+    folder = made
     there = files(folder)
     assert {
         "book/index.html", "book/_static/a.css", "notebooks/01_one.ipynb", "labs/01/lab.ipynb",
@@ -238,14 +257,11 @@ def test_the_folder_and_the_zip(house, capsys):
         assert {f"{NAME}/{name}" for name in files(folder)} == set(file.namelist())
         assert file.testzip() is None
         assert file.getinfo(f"{NAME}/install.sh").external_attr >> 16 & 0o111
-    said = capsys.readouterr().out
-    assert re.search(r"wheels +\d+\.\d MB", said) and f"{NAME}.zip: 0.0 GB" in said
 
 
 @needs_platform
-def test_the_readme_is_plain_and_whole(house):
-    make(house)
-    raw = (house / "_build" / "bundle" / NAME / "README.txt").read_bytes()
+def test_the_readme_is_plain_and_whole(made):
+    raw = (made / "README.txt").read_bytes()
     assert raw.count(b"\n") == raw.count(b"\r\n") > 10, "Notepad of old shows no bare LF"
     text = raw.decode("ascii")
     assert not re.search(r"@[A-Z]+@", text)
@@ -270,13 +286,15 @@ def test_a_bundle_for_windows_made_elsewhere(house):
 
 
 @needs_platform
-def test_a_second_run_downloads_nothing(house, tmp_path, monkeypatch):
-    assert make(house) == 0
+def test_a_second_run_downloads_nothing(house, tmp_path, monkeypatch, capsys):
     archive = house / "_build" / "bundle" / f"{NAME}.zip"
     before = archive.read_bytes(), archive.stat().st_mtime_ns
     index_is(monkeypatch, (tmp_path / "nowhere").as_uri())
     assert make(house) == 0
     assert (archive.read_bytes(), archive.stat().st_mtime_ns) == before
+    said = capsys.readouterr().out
+    assert ".whl" not in said and re.search(r"wheels +\d+\.\d MB", said)
+    assert f"{NAME}.zip: 0.0 GB, unchanged" in said
     (house / "notebooks" / "01_one.ipynb").write_text("{ }")
     assert make(house) == 0
     assert archive.read_bytes() != before[0]
@@ -286,6 +304,7 @@ def test_a_second_run_downloads_nothing(house, tmp_path, monkeypatch):
 def test_what_has_arrived_is_kept_when_the_rest_fails(house, tmp_path, monkeypatch, capsys):
     index = tmp_path / "index"
     (index / "torch").rename(tmp_path / "torch")
+    shutil.rmtree(house / "_build" / "bundle")
     left = house / "_build" / "bundle" / "downloads" / "pypi" / ".partial-killed"
     left.mkdir(parents=True)
     assert make(house) == 1
@@ -316,7 +335,9 @@ def test_a_pin_that_breaks_a_bound_is_said(house, capsys):
 @needs_platform
 def test_source_alone_is_made_a_wheel_if_it_is_pure(house, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # which means: none
-    other = "windows-x86_64" if HERE != "windows-x86_64" else "linux-x86_64"
+    other = "macos-arm64" if HERE != "macos-arm64" else "linux-x86_64"
+    downloads = house / "_build" / "bundle" / "downloads" / "pypi"
+    (downloads / "colourful-1.0-py3-none-any.whl").unlink()
     shutil.rmtree(tmp_path / "index" / "colourful")
     source(tmp_path / "index", "colourful", "1.0", pure=False)
     write_index(tmp_path / "index")
@@ -328,7 +349,6 @@ def test_source_alone_is_made_a_wheel_if_it_is_pure(house, tmp_path, monkeypatch
     source(tmp_path / "index", "colourful", "1.0", pure=True)
     write_index(tmp_path / "index")
     assert make(house, platform=other) == 0
-    downloads = house / "_build" / "bundle" / "downloads" / "pypi"
     assert (downloads / "colourful-1.0-py3-none-any.whl").exists()
 
 
@@ -378,22 +398,13 @@ def test_a_disk_that_fills_up_leaves_no_half_zip(house, monkeypatch, capsys):
         write(self, path, *arguments)
 
     monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    (house / "_build" / "bundle" / f"{NAME}.zip").unlink()
     assert make(house) == 1
     assert "The disk is full" in capsys.readouterr().err
     assert not list((house / "_build" / "bundle").glob("*.zip*"))
 
 
 # ---------------------------------------------------------------- installing from it
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """One bundle for all tests that follow."""
-    root = tmp_path_factory.mktemp("made") / "house"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        index_is(monkeypatch, small_house(root))
-        assert make(root) == 0
-    return root / "_build" / "bundle" / NAME
 
 
 @pytest.fixture
@@ -426,18 +437,26 @@ unix = pytest.mark.skipif(HERE is None or os.name == "nt", reason="runs install.
 @unix
 def test_install_and_start(stick, tmp_path):
     assert "not installed" in install(stick, "start.sh").stderr
-    astray = {"PYTHONPATH": str(tmp_path), "PIP_INDEX_URL": "http://127.0.0.1:9", "AELIB_DATA": "/x"}
+    astray = {
+        "PYTHONPATH": str(tmp_path),
+        "PIP_INDEX_URL": "http://127.0.0.1:9",
+        "AELIB_DATA": "/x",
+    }
     (tmp_path / "aelib.py").write_text("1 / 0")
     run = install(stick, **astray)
     assert run.returncode == 0, run.stdout + run.stderr
     assert re.search(
-        r"^Course 9\.1, PyTorch 2\.5, Python 3\.\d+\.\d+, 2 threads, 3 digits, 3 faces$", run.stdout, re.M
+        r"^Course 9\.1, PyTorch 2\.5, Python 3\.\d+\.\d+, 2 threads, 3 digits, 3 faces$",
+        run.stdout,
+        re.M,
     )
     assert run.stdout.endswith("Ready. To begin: sh start.sh\n")
 
     started = install(stick, "start.sh", "--no-browser", PYTHONPATH=str(tmp_path))
     assert started.returncode == 0, started.stderr
-    assert re.fullmatch(r"LAB on my disk .*--LabApp.default_url=/lab/tree/notebooks --no-browser\n", started.stdout)
+    assert re.fullmatch(
+        r"LAB on my disk .*--LabApp.default_url=/lab/tree/notebooks --no-browser\n", started.stdout
+    )
 
     again = install(stick)
     assert again.returncode == 0 and "Already installed" in again.stdout
@@ -458,7 +477,10 @@ def test_a_damaged_or_missing_file_is_named(stick, name):
     path.write_bytes(raw)
     run = install(stick)
     assert run.returncode != 0
-    assert f"{name}: differs from what was copied" in run.stderr and "again from the stick" in run.stderr
+    assert (
+        f"{name}: differs from what was copied" in run.stderr
+        and "again from the stick" in run.stderr
+    )
     path.unlink()
     assert f"{name}: missing" in install(stick).stderr
     assert not (stick / "venv").exists()

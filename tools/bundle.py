@@ -2,10 +2,10 @@
 
     .venv/bin/python tools/bundle.py [PLATFORM …] [--python 3.12] [--torch-index URL|pypi]
 
-For each platform one folder and one zip in `_build/bundle`: the built book, the notebooks, the data,
-the class's labs if they have been made, all wheels at the versions of `constraints.txt`, and an
-`install` and a `start` that ask no network. Wheels are kept in `_build/bundle/downloads`: what has
-arrived whole is not fetched again. Nothing of the target platform is run, so each can be made
+For each platform one folder and one zip in `_build/bundle`: the built book, the notebooks, the
+data, the class's labs if they have been made, all wheels at the versions of `constraints.txt`, and
+an `install` and a `start` that ask no network. Wheels are kept in `_build/bundle/downloads`: what
+has arrived whole is not fetched again. Nothing of the target platform is run, so each can be made
 anywhere.
 """
 
@@ -33,7 +33,6 @@ from packaging import tags
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
-from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ROOT / "tools" / "bundle_files"
@@ -78,9 +77,7 @@ PLATFORMS = {
     "linux-x86_64": Platform("linux", "Linux", "x86_64", _manylinux("x86_64")),
     "linux-aarch64": Platform("linux", "Linux", "aarch64", _manylinux("aarch64")),
     "windows-x86_64": Platform("win32", "Windows", "AMD64", ("win_amd64",)),
-    "macos-arm64": Platform(
-        "darwin", "Darwin", "arm64", tuple(tags.mac_platforms(MACOS, "arm64"))
-    ),
+    "macos-arm64": Platform("darwin", "Darwin", "arm64", tuple(tags.mac_platforms(MACOS, "arm64"))),
 }
 
 
@@ -321,9 +318,7 @@ def _all(
     stops = [str(result) for result in results if isinstance(result, Stop)]
     if stops:
         raise Stop("\n".join(stops))
-    return {
-        canonicalize_name(r.name): path for r, path in zip(requirements, results, strict=True)
-    }
+    return {canonicalize_name(r.name): path for r, path in zip(requirements, results, strict=True)}
 
 
 def own_wheel(root: Path, folder: Path) -> Path:
@@ -435,13 +430,16 @@ def lay_out(root: Path, folder: Path, target: Target, wheels: dict[str, Path]) -
         "SIZES": ", ".join(f"{name} {megabytes(n)}" for name, n in parts.items()),
         "LABS": "  labs/        the labs, to be filled in\n" if "labs" in parts else "",
         "NEEDS": {
-            "linux": "a Linux with glibc 2.28 or newer (Debian 10, Ubuntu 20.04, Fedora 29 or newer)",
+            "linux": "a Linux with glibc 2.28 or newer (Debian 10, Ubuntu 20.04, Fedora 29)",
             "darwin": f"macOS {known['macos']} or newer on an Apple chip",
             "win32": "64-bit Windows 10 or 11 on an Intel or AMD chip",
         }[target.platform.sys_platform],
         "HOW": {
             "win32": "Double-click install.bat, and later start.bat.",
-        }.get(target.platform.sys_platform, "In a terminal in this folder: sh install.sh, and later: sh start.sh"),
+        }.get(
+            target.platform.sys_platform,
+            "In a terminal in this folder: sh install.sh, and later: sh start.sh",
+        ),
     }
     windows = target.platform.sys_platform == "win32"
     scripts = ("install.bat", "start.bat") if windows else ("install.sh", "start.sh")

@@ -1,7 +1,7 @@
 """Install the course from this folder, with no network: run install.sh or install.bat.
 
-Makes the environment `venv` beside this file. Everything is checked first: the Python, the computer,
-the copied files, the room on the disk.
+Makes the environment `venv` beside this file. Everything is checked first: the Python, the
+computer, the copied files, the room on the disk.
 """
 
 import hashlib
@@ -58,11 +58,9 @@ def check_python(known):
     wanted, have = known["python"], "{}.{}".format(*sys.version_info)
     if have != wanted or platform.python_implementation() != "CPython":
         stop(
-            "This is {} {} ({}).".format(
-                platform.python_implementation(), platform.python_version(), sys.executable
-            ),
-            "The bundle is for Python {}. Get it from https://www.python.org/downloads/, or make "
-            "a bundle for Python {}.".format(wanted, have),
+            f"This is {platform.python_implementation()} {platform.python_version()} ({sys.executable}).",
+            f"The bundle is for Python {wanted}. Get it from https://www.python.org/downloads/, or make "
+            f"a bundle for Python {have}.",
         )
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         stop("This is the free-threaded build of Python. The bundle is for the usual one.")
@@ -102,7 +100,7 @@ def check_files():
         wanted = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError):
         stop("SHA256SUMS is missing or damaged. Copy the whole folder from the stick again.")
-    print("Checking {} files".format(len(wanted)), flush=True)
+    print(f"Checking {len(wanted)} files", flush=True)
     wrong = []
     for name, digest in wanted.items():
         path = HERE / name
@@ -115,17 +113,17 @@ def check_files():
                 for block in iter(lambda: file.read(1 << 20), b""):
                     sha256.update(block)
         except OSError as error:
-            wrong.append((name, "cannot be read: {}".format(error.strerror)))
+            wrong.append((name, f"cannot be read: {error.strerror}"))
             continue
         if sha256.hexdigest() != digest:
             wrong.append((name, "differs from what was copied"))
     fatal = [(name, what) for name, what in wrong if name.startswith(NEEDED)]
     for name, what in wrong:
         if (name, what) not in fatal:
-            print("  note: {}: {}".format(name, what))
+            print(f"  note: {name}: {what}")
     if fatal:
         stop(
-            *("{}: {}".format(name, what) for name, what in fatal),
+            *(f"{name}: {what}" for name, what in fatal),
             "Copy these again from the stick. If they are still wrong, the stick is: use another.",
         )
 
@@ -135,9 +133,8 @@ def check_room(known):
     free, needed = shutil.disk_usage(str(HERE)).free, known["installed_bytes"]
     if free < needed:
         stop(
-            "The installation takes {:.1f} GB, and {:.1f} GB are free on this disk.".format(
-                needed / 1e9, free / 1e9
-            ),
+            f"The installation takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free "
+            "on this disk.",
             "Make room, or copy the folder to another disk.",
         )
     if WINDOWS and not long_paths() and len(str(HERE)) + 1 + known["longest_path"] > 259:
@@ -182,7 +179,7 @@ def make_environment(known):
     if run(sys.executable, "-m", "venv", str(VENV)):
         shutil.rmtree(str(VENV), ignore_errors=True)
         stop(
-            "Python could not make {}.".format(VENV),
+            f"Python could not make {VENV}.",
             "On a stick: copy the folder to the computer's own disk first.",
             "On Debian and Ubuntu: the package python{}-venv is needed.".format(known["python"]),
         )
@@ -196,7 +193,7 @@ def make_environment(known):
         shutil.rmtree(str(VENV), ignore_errors=True)
         stop(
             "The packages could not be installed; the lines above say why.",
-            "{:.1f} GB were free on this disk.".format(free / 1e9),
+            f"{free / 1e9:.1f} GB were free on this disk.",
         )
     library = Path(
         subprocess.check_output(
@@ -222,7 +219,7 @@ def main():
         except OSError as error:
             shutil.rmtree(str(VENV), ignore_errors=True)
             stop(
-                "The environment could not be written: {}.".format(error.strerror or error),
+                f"The environment could not be written: {error.strerror or error}.",
                 "On a stick: copy the folder to the computer's own disk first.",
             )
         except KeyboardInterrupt:
@@ -230,7 +227,7 @@ def main():
     if run(python_of_venv(), "-c", CHECK):
         stop("The course was installed and does not run; the lines above say why.")
     DONE.write_text(sums, encoding="utf-8")
-    print("Ready. To begin: {}".format(START))
+    print(f"Ready. To begin: {START}")
 
 
 if __name__ == "__main__":
