@@ -47,6 +47,8 @@ ELSEWHERE = {"appnope": "0.1.4", "colorama": "0.4.6", "pywinpty": "3.0.2"}
 # Room for the downloads, which are not known before; measured, and rounded up. Bytes.
 SMALL_DOWNLOADS, LARGE_DOWNLOADS = 600_000_000, 3_500_000_000
 FAT32_LIMIT = 2**32 - 1  # of one file
+# The same source makes the same wheel, byte for byte, whenever it is made.
+SAME = {"SOURCE_DATE_EPOCH": "1577836800"}
 
 
 class Stop(Exception):
@@ -186,9 +188,9 @@ def requirements_of(wheel: Path) -> list[Requirement]:
 def pip(*arguments: str) -> tuple[bool, str]:
     """Run pip; return whether it succeeded and what it said."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
-    # the same source makes the same wheel, byte for byte, whenever it is made
-    same = os.environ | {"SOURCE_DATE_EPOCH": "1577836800"}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=same)
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | SAME
+    )
     return run.returncode == 0, run.stdout + run.stderr
 
 
@@ -330,12 +332,19 @@ def own_wheel(root: Path, folder: Path) -> Path:
             shutil.copy(root / name, source)
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(root / "aelib", source / "aelib", ignore=ignored)
-        ok, said = pip(
-            *("wheel", "--no-deps", "--no-build-isolation", "--no-index"),
-            *("--wheel-dir", partial, str(source)),
+        build = (
+            "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
         )
-        if not ok:
-            raise Stop(f"The wheel of aelib could not be made:\n{said}")
+        run = subprocess.run(
+            [sys.executable, "-c", build, partial],
+            cwd=source,
+            env=os.environ | SAME,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            raise Stop(f"The wheel of aelib could not be made:\n{run.stdout}{run.stderr}")
         (wheel,) = Path(partial).glob("*.whl")
         folder.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(wheel, folder))

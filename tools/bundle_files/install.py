@@ -58,9 +58,10 @@ def check_python(known):
     wanted, have = known["python"], "{}.{}".format(*sys.version_info)
     if have != wanted or platform.python_implementation() != "CPython":
         stop(
-            f"This is {platform.python_implementation()} {platform.python_version()} ({sys.executable}).",
-            f"The bundle is for Python {wanted}. Get it from https://www.python.org/downloads/, or make "
-            f"a bundle for Python {have}.",
+            f"This is {platform.python_implementation()} {platform.python_version()}: "
+            f"{sys.executable}",
+            f"The bundle is for Python {wanted}. Get it from https://www.python.org/downloads/, or "
+            f"make a bundle for Python {have}.",
         )
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         stop("This is the free-threaded build of Python. The bundle is for the usual one.")
