@@ -304,7 +304,7 @@ def _all(
                 return stop
             return Stop(
                 f"{stop}\nThe small PyTorch was asked of {index}. Another mirror of it: "
-                "--torch-index URL (make: TORCH_INDEX=URL). The usual one from PyPI, on Linux 2.9 "
+                "--torch-index URL (make: TORCH_INDEX=URL). The usual one from PyPI, on Linux 2.8 "
                 "GB larger: --torch-index pypi (make: TORCH_INDEX=pypi)."
             )
         pinned = "==" in str(requirement.specifier)
