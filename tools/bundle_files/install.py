@@ -60,8 +60,8 @@ def check_python(known):
         stop(
             f"This is {platform.python_implementation()} {platform.python_version()}: "
             f"{sys.executable}",
-            f"The bundle is for Python {wanted}. Get that from https://www.python.org/downloads/, or "
-            "take the bundle for a Python that is here, if it is 3.11, 3.12 or 3.13.",
+            f"The bundle is for Python {wanted}. Get that from https://www.python.org/downloads/, "
+            "or take the bundle for a Python that is here, if it is 3.11, 3.12 or 3.13.",
         )
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         stop("This is the free-threaded build of Python. The bundle is for the usual one.")
