@@ -8,9 +8,13 @@ STAMP := $(VENV)/.installed
 PYTHON ?=
 # `make TORCH=cpu …` installs the small build of PyTorch (0.7 GB in all, against 5.5 GB).
 TORCH ?=
+# `make PLATFORM="linux-x86_64 windows-x86_64" bundle`; also PYTHON_VERSION=3.12, TORCH_INDEX=URL.
+PLATFORM ?=
+PYTHON_VERSION ?=
+TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab labs grade lint format clean
+.PHONY: help setup book test lab labs grade bundle lint format clean
 
 help: ## say what can be made (this list)
 	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
@@ -18,6 +22,8 @@ help: ## say what can be made (this list)
 	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TORCH=cpu installs the small PyTorch: 0.7 GB instead of 5.5 GB; the course needs no more."
+	@echo "  PLATFORM=windows-x86_64 (linux-x86_64, linux-aarch64, macos-arm64, or several in quotes),"
+	@echo "  PYTHON_VERSION=3.12 and TORCH_INDEX=URL (or pypi) are for the bundle."
 
 setup: $(STAMP) ## make the environment (.venv) and install the course in it
 
@@ -35,6 +41,10 @@ labs: $(STAMP) ## make the labs for students in _build/labs, and prove each (LAB
 
 grade: $(STAMP) ## grade a class's lab: make grade LAB=04_losses FROM=folder/of/submissions
 	@$(BIN)/python tools/grade.py "$(LAB)" "$(FROM)"
+
+bundle: $(STAMP) ## collect book, notebooks, data and wheels for laptops without a network
+	@$(BIN)/python tools/bundle.py $(PLATFORM) $(if $(PYTHON_VERSION),--python $(PYTHON_VERSION)) \
+		$(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 lint: $(STAMP) ## check style and spelling only (seconds)
 	@$(BIN)/python tools/run_tests.py lint

@@ -332,7 +332,8 @@ def test_make_explains_every_target():
     run = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
     explained = re.findall(r"^  ([a-z]+) +\S", run.stdout, re.MULTILINE)
     assert sorted(explained) == sorted(targets())
-    assert {"help", "setup", "book", "test", "lab", "lint", "format", "clean"} == set(explained)
+    everyday = {"help", "setup", "book", "test", "lab", "bundle", "lint", "format", "clean"}
+    assert everyday <= set(explained)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
