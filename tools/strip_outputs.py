@@ -4,7 +4,7 @@
 
 Outputs, execution counts and what an editor leaves behind go. A cell tagged `nbval-check-output`
 keeps its output and count: nbval compares it with what the cell prints. What a cell says for the
-slides stays.
+slides or for nbgrader stays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 KEEP = "nbval-check-output"
 FORM = "# @title "  # how a cell begins whose code is nothing to read: Colab shows this title alone
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # for Colab, and for JupyterLab
-KEPT_METADATA = ("slide", "tags")  # slide: what book/_ext/slides.py makes the slides from
+KEPT_METADATA = (
+    "nbgrader",  # which cell of a lab is an answer, which a test
+    "slide",  # what book/_ext/slides.py makes the slides from
+    "tags",
+)
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -60,6 +64,7 @@ def main() -> int:
     paths = arguments.notebooks or [
         *sorted((ROOT / "notebooks").glob("*.ipynb")),
         ROOT / "tools" / "chapter_template.ipynb",
+        *sorted((ROOT / "labs" / "source").glob("*/*.ipynb")),
     ]
     different = 0
     for path in paths:
