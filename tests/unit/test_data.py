@@ -37,6 +37,7 @@ def offline(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(data, "_PAUSE", 0)
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def server():
 
 @pytest.fixture
 def mirror(monkeypatch, server):
-    """Torchvision downloads from this machine, and without a proxy."""
+    """The digits are downloaded from this machine, and without a proxy."""
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server])
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
