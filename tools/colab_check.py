@@ -525,8 +525,9 @@ def main() -> int:
                 versions = {canonicalize_name(name): v for name, v in packages.items()}
                 shown = [f"{name} {versions[name]}" for name in environment.versions]
                 say(lines, "  Python " + ", ".join([found, *shown]))
-                row("setup cell", check_setup(python, wheel, commit_id))
-                for path in notebooks:
+                setup = check_setup(python, wheel, commit_id)
+                row("setup cell", setup)
+                for path in [] if setup.error else notebooks:
                     asked.clear()
                     outcome = check_chapter(path, python, address)
                     row(path.stem, outcome, f"  fetched {len(asked)} files" if asked else "")
