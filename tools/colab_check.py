@@ -241,7 +241,9 @@ def variables(python: Path, home: Path, **more: str) -> dict[str, str]:
     """Return the variables of a process that knows no more of this machine than it must."""
     path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     passed = {name: value for name, value in os.environ.items() if PASSED_ON.match(name)}
-    return passed | {"PATH": path, "HOME": str(home), "VIRTUAL_ENV": str(python.parents[1])} | more
+    own = {"PATH": path, "HOME": str(home), "VIRTUAL_ENV": str(python.parents[1])}
+    own["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger would comment on Python
+    return passed | own | more
 
 
 # ---------------------------------------------------------------------------- where things lie
