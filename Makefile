@@ -12,14 +12,17 @@ TORCH ?=
 PLATFORM ?=
 PYTHON_VERSION ?=
 TORCH_INDEX ?=
+# `make colab-check CHAPTERS="03 11" ENVIRONMENTS=lowest` runs less.
+CHAPTERS ?=
+ENVIRONMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab labs grade bundle lint format clean
+.PHONY: help setup book test lab labs grade bundle lint format colab-check clean
 
 help: ## say what can be made (this list)
 	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
 	@echo
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  TORCH=cpu installs the small PyTorch: 0.7 GB instead of 5.5 GB; the course needs no more."
 	@echo "  PLATFORM=windows-x86_64 (linux-x86_64, linux-aarch64, macos-arm64, or several in quotes),"
@@ -54,6 +57,9 @@ format: $(STAMP) ## lay out code and notebooks, strip outputs, write the reposit
 	@$(BIN)/python tools/strip_outputs.py
 	@$(BIN)/ruff check --fix --exit-zero --quiet .
 	@$(BIN)/ruff format .
+
+colab-check: $(STAMP) ## run every chapter on Colab's versions and on the lowest ones (network, an hour)
+	@TORCH="$(TORCH)" $(BIN)/python -m tools.colab_check $(CHAPTERS) $(if $(ENVIRONMENTS),--environments $(ENVIRONMENTS))
 
 clean: ## remove the site and its cache (the environment stays: rm -r .venv)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -8,12 +8,13 @@ import gzip
 import hashlib
 import http.client
 import os
+import re
 import time
 import urllib.error
 import urllib.request
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,8 +165,10 @@ def mnist(root: str | Path | None = None) -> ImageSet:
     Proceedings of the IEEE 86 (1998).
 
     In a copy of the course the four archives lie in ``data/MNIST/raw`` and no network is asked.
-    Elsewhere torchvision downloads them once. Every time the MD5 sums that torchvision knows are
-    checked, and the CRC-32 of what was unpacked; a damaged file is named, and made anew.
+    Elsewhere they are downloaded once: from the address in the environment variable
+    ``AELIB_MIRROR``, if there is one, from the mirrors that torchvision knows, or from the course's
+    repository, whichever is the first to give them whole. Every time the MD5 sums that torchvision
+    knows are checked, and the CRC-32 of what was unpacked; a damaged file is named, and made anew.
 
     Args:
         root: folder that holds, or will hold, ``MNIST/raw``. By default the course's ``data``;
@@ -177,23 +180,30 @@ def mnist(root: str | Path | None = None) -> ImageSet:
 
     Raises:
         RuntimeError: if an archive is missing or damaged and cannot be downloaded.
+        ValueError: if one must be downloaded and ``AELIB_MIRROR`` is no address.
     """
     from torchvision.datasets import MNIST
 
     root = Path(root).expanduser() if root is not None else _data_folder()
     raw = root / "MNIST" / "raw"
     for filename, md5 in MNIST.resources:
-        _mend(raw / filename, md5)
-    try:
-        parts = [MNIST(str(root), train=train, download=True) for train in (True, False)]
-    except Exception as error:
-        missing = [name for name, _ in MNIST.resources if not (raw / name).exists()]
-        raise RuntimeError(
-            f"MNIST could not be read: {', '.join(missing) or 'an archive'} is missing in {raw} "
-            f"and could not be downloaded ({error}). Check the network and run this again, or copy "
-            "the four *-ubyte.gz files of the course's data/MNIST/raw folder there; in a copy of "
-            "the course, `git checkout -- data/MNIST/raw` brings them back."
-        ) from error
+        archive = raw / filename
+        _mend(archive, md5)
+        if archive.with_suffix("").exists():
+            continue
+        known = [f"{mirror}{filename}" for mirror in MNIST.mirrors]
+        try:
+            _fetch(_addresses(f"MNIST/raw/{filename}", known), archive, ("md5", md5))
+            _mend(archive, md5)
+        except (OSError, http.client.HTTPException) as error:
+            missing = [name for name, _ in MNIST.resources if not (raw / name).exists()]
+            raise RuntimeError(
+                f"MNIST could not be read: {', '.join(missing) or filename} is missing in {raw} "
+                f"and could not be downloaded ({error}). Check the network and run this again, or "
+                "copy the four *-ubyte.gz files of the course's data/MNIST/raw folder there; in a "
+                "copy of the course, `git checkout -- data/MNIST/raw` brings them back."
+            ) from error
+    parts = [MNIST(str(root), train=train) for train in (True, False)]
     train, test = (Split(part.data.unsqueeze(1), part.targets.long()) for part in parts)
     return ImageSet(
         name="MNIST",
@@ -216,8 +226,9 @@ def cartoon_faces(size: int = 64, root: str | Path | None = None) -> ImageSet:
     hair.
 
     In a copy of the course the file lies in ``data/cartoon_faces`` and no network is asked.
-    Elsewhere it is downloaded once, from the course's repository. Every time its SHA-256 is
-    checked; a damaged file is named and fetched again.
+    Elsewhere it is downloaded once, from the address in the environment variable ``AELIB_MIRROR``
+    or from the course's repository. Every time its SHA-256 is checked; a damaged file is named and
+    fetched again.
 
     Args:
         size: pixels along a side: 64 as drawn, or 32 or 16, where each pixel is the mean of a
@@ -354,8 +365,9 @@ def weights(name: str, root: str | Path | None = None) -> dict[str, Tensor]:
         model.load_state_dict(data.weights("faces_vae"))
 
     In a copy of the course the files lie in ``data/models`` and no network is asked. Elsewhere each
-    is downloaded once, from the course's repository. Every time its SHA-256 is checked; a damaged
-    file is named and fetched again. Nothing is unpickled.
+    is downloaded once, from the address in the environment variable ``AELIB_MIRROR`` or from the
+    course's repository. Every time its SHA-256 is checked; a damaged file is named and fetched
+    again. Nothing is unpickled.
 
     Args:
         name: which network.
@@ -436,10 +448,17 @@ def _mend(archive: Path, md5: str) -> None:
         warnings.warn(f"{unpacked} is damaged or incomplete; making it again", stacklevel=3)
         unpacked.unlink()
     if archive.exists() and not unpacked.exists():
-        # Renamed when it is whole: another process never sees half a file.
-        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}.partial")
-        partial.write_bytes(gzip.decompress(archive.read_bytes()))
-        partial.replace(unpacked)
+        _write(unpacked, gzip.decompress(archive.read_bytes()))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that gets its name when it is whole: nobody ever sees half of it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 # Where the course's own data are fetched from if they are not there; see _config.yml.
@@ -450,7 +469,7 @@ _WEIGHTS_SHA256 = {
     "faces_vae": "88301458d152c2f446f9cc1ce54e00bd26aa5c8c30422a6528d7632bfeb289a6",
     "faces_gan": "1e3259b22091c09564fec7a58ca4aca0a6bf9268a9ea6f14071ff566ad0679fb",
 }
-_ATTEMPTS, _PAUSE, _TIMEOUT = 3, 2.0, 30.0  # of a download; seconds
+_ROUNDS, _PAUSE, _TIMEOUT = 3, 2.0, 30.0  # of a download; seconds
 
 
 def _faces_file(root: str | Path | None) -> Path:
@@ -467,37 +486,78 @@ def _course_file(name: str, sha256: str, root: str | Path | None, what: str) -> 
             return path
         state = "damaged"
         warnings.warn(f"{path} is damaged or incomplete; fetching it again", stacklevel=4)
-    url = f"{_REPOSITORY}/data/{name}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, path, sha256)
+        _fetch(_addresses(name), path, ("sha256", sha256))
     except (OSError, http.client.HTTPException) as error:
         raise RuntimeError(
-            f"{what} could not be read: {path} is {state}, and {url} could not be "
-            f"downloaded ({error or type(error).__name__}). Check the network and run this again, "
+            f"{what} could not be read: {path} is {state}, and could not be downloaded ({error}). "
+            "Check the network and run this again, "
             f"or copy the course's data/{name} there; in a copy of the course, "
             f"`git checkout -- data/{Path(name).parent}` brings it back."
         ) from error
     return path
 
 
-def _fetch(url: str, path: Path, sha256: str) -> None:
-    """Download a file, trying again if that may help; it gets its name when it is whole."""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-                content = answer.read()
-            if hashlib.sha256(content).hexdigest() != sha256:
-                raise OSError(f"{len(content)} bytes came that are not the file, by its SHA-256")
+def _addresses(name: str, others: Sequence[str] = ()) -> list[str]:
+    """Where a file of the course's ``data`` can be had, in the order in which to ask."""
+    nearest = os.environ.get("AELIB_MIRROR", "")
+    if nearest and not re.match(r"(https?|file)://", nearest):
+        raise ValueError(
+            "AELIB_MIRROR is the address of a copy of the course's data folder, e.g. "
+            f"http://192.168.0.2:8000 or file:///media/stick/data; got {nearest!r}"
+        )
+    first = [f"{nearest.rstrip('/')}/{name}"] if nearest else []
+    return [*first, *others, f"{_REPOSITORY}/data/{name}"]
+
+
+def _fetch(addresses: Sequence[str], path: Path, checksum: tuple[str, str]) -> None:
+    """Download a file from the first address that gives it whole.
+
+    All are asked in turn, and after a pause again, but for those that refuse. Nothing is written
+    before a file is whole, so what is interrupted leaves nothing behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting, errors = list(addresses), {}
+    for attempt in range(_ROUNDS):
+        time.sleep(_PAUSE * attempt)
+        for address in list(waiting):
+            try:
+                content = _downloaded(address, checksum)
+            except (OSError, http.client.HTTPException) as error:
+                errors[address] = f"{address}: {error or type(error).__name__}"
+                refused = isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500
+                if refused and error.code not in (408, 429):
+                    waiting.remove(address)
+            else:
+                _write(path, content)
+                return
+        if not waiting:
             break
-        except (OSError, http.client.HTTPException) as error:
-            refused = isinstance(error, urllib.error.HTTPError) and 400 <= error.code < 500
-            if attempt == _ATTEMPTS or (refused and error.code not in (408, 429)):
-                raise
-            time.sleep(_PAUSE * attempt)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    raise OSError("; ".join(errors.values()))
+
+
+def _downloaded(address: str, checksum: tuple[str, str]) -> bytes:
+    """What lies at an address, if it is the file of this checksum."""
+    from tqdm.auto import tqdm
+
+    algorithm, digest = checksum
+    content = bytearray()
+    request = urllib.request.Request(address, headers={"User-Agent": "aelib"})
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        length = answer.headers.get("Content-Length") or ""
+        total = int(length) if length.isdecimal() else None
+        name = address.rpartition("/")[2]
+        with tqdm(
+            total=total, desc=f"fetching {name}", unit="B", unit_scale=True, delay=2, leave=False
+        ) as bar:
+            while chunk := answer.read(1 << 16):
+                content += chunk
+                bar.update(len(chunk))
+    if total is not None and len(content) < total:
+        raise OSError(f"the connection was cut after {len(content)} of {total} bytes")
+    if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != digest:
+        raise OSError(f"{len(content)} bytes came that are not the file, by their {algorithm} sum")
+    return bytes(content)
 
 
 def _faces(

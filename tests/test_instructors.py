@@ -260,6 +260,25 @@ def test_the_table_of_memory(build):
     assert "No measurement has been committed yet." in html
 
 
+def test_colabs_versions_and_the_lowest_stand_in_a_table(build, tmp_path):
+    source = tmp_path / "source"
+    (source / "tools").mkdir(parents=True)
+    (source / "tools" / "colab_versions.txt").write_text(
+        "# torch==0.0\npython==3.13.15  # [1]\npip==24.1\nscikit-learn==1.6.1  # [1]\ntorch==2.11.0\n"
+    )
+    (source / "pyproject.toml").write_text(
+        '[project]\nrequires-python = ">=3.11,<3.14"\ndependencies = ["torch>=2.5", "scikit-learn>=1.5"]\n'
+    )
+    html, warnings = build("```{colab-versions}\n```")
+    assert not warnings
+    assert cells(html) == [
+        "package", "Colab", "the lowest",
+        "python", "3.13.15", "3.11",
+        "torch", "2.11.0", "2.5",
+        "scikit-learn", "1.6.1", "1.5",
+    ]  # fmt: skip
+
+
 def test_the_guide_is_read_again_when_a_chapter_is(teaching):
     class Environment:
         found_docs = {"book/instructors/lecture", "book/index", "notebooks/03_x"}

@@ -330,16 +330,16 @@ def targets():
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_explains_every_target():
     run = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
-    explained = re.findall(r"^  ([a-z]+) +\S", run.stdout, re.MULTILINE)
+    explained = re.findall(r"^  ([a-z-]+) +\S", run.stdout, re.MULTILINE)
     assert sorted(explained) == sorted(targets())
-    everyday = {"help", "setup", "book", "test", "lab", "bundle", "lint", "format", "clean"}
+    everyday = {"help", "setup", "book", "test", "lab", "bundle", "colab-check", "format", "clean"}
     assert everyday <= set(explained)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".ci/run"])
 def test_make_has_the_targets_that_the_text_names(name):
-    named = re.findall(r"(?:^|`)\s*make ([a-z]+)(?![\w/=])", read(name), re.MULTILINE)
+    named = re.findall(r"(?:^|`)\s*make ([a-z-]+)(?![\w/=])", read(name), re.MULTILINE)
     assert named
     assert set(named) <= set(targets())
 
@@ -372,7 +372,7 @@ def test_ci_calls_make_test():
     course = workflow("course")["jobs"]
     assert ".ci/run" in [step.get("run") for step in course["course"]["steps"]]
     assert course["publish"]["needs"] == ["library", "course"]
-    assert {"newest", "lowest"} == set(workflow("weekly")["jobs"])
+    assert {"newest", "lowest", "colab"} == set(workflow("weekly")["jobs"])
 
 
 def test_the_book_leaves_out_the_environments_pages():

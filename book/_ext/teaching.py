@@ -5,6 +5,8 @@
   that run meanwhile, or nothing | what happens``. The minutes must add up to the argument.
 - ``{chapter-memory} NAME``: the table of ``benchmarks/results/NAME.json``.
 - ``{lab-list}``: the labs, with their minutes and points, and the student's notebook to download.
+- ``{colab-versions}``: what the library needs, as Colab ships it (``tools/colab_versions.txt``) and
+  at the least (``pyproject.toml``): the versions of ``make colab-check``.
 
 Run times are known when every chapter has been read. So the first two leave a mark in the page,
 which :func:`fill` replaces.
@@ -16,6 +18,7 @@ import json
 import math
 import posixpath
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +186,23 @@ class LabList(SphinxDirective):
         return [table(["chapter", "lab: the notebook to download", "minutes"], rows, left=2)]
 
 
+class ColabVersions(SphinxDirective):
+    """``{colab-versions}``: the versions that the chapters are checked with, apart from ours."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table: what the library needs, on Colab and at the least."""
+        root = Path(self.env.srcdir)
+        shipped, project = root / "tools" / "colab_versions.txt", root / "pyproject.toml"
+        for path in (shipped, project):
+            self.env.note_dependency(str(path))
+        colab = dict(re.findall(r"^([\w-]+)==(\S+)", shipped.read_text("utf-8"), re.MULTILINE))
+        asked = tomllib.loads(project.read_text("utf-8"))["project"]
+        lines = [f"python{asked['requires-python']}", *asked["dependencies"]]
+        lowest = dict(re.findall(r"^([\w-]+)>=([\w.]+)", "\n".join(lines), re.MULTILINE))
+        rows: list[list[nodes.Node | str]] = [[name, colab[name], lowest[name]] for name in lowest]
+        return [table(["package", "Colab", "the lowest"], rows)]
+
+
 def refresh(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
     """Read the guide's pages again whenever anything else is: a chapter may have a new time."""
     if names:
@@ -196,6 +216,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("session", Session)
     app.add_directive("chapter-memory", ChapterMemory)
     app.add_directive("lab-list", LabList)
+    app.add_directive("colab-versions", ColabVersions)
     app.connect("env-before-read-docs", refresh)
     app.connect("doctree-resolved", fill)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

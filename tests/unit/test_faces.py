@@ -280,7 +280,7 @@ def test_what_goes_wrong_once_is_tried_again(tmp_path, mirror, first):
 @pytest.mark.parametrize(
     ("answer", "words", "times"),
     [
-        ("cut", "IncompleteRead|more expected", 3),
+        ("cut", "the connection was cut after", 3),
         ("truncated", "bytes came that are not the file", 3),
         ("wrong", "20 bytes came that are not the file", 3),
         (500, "500", 3),
@@ -355,7 +355,7 @@ def test_a_download_that_is_interrupted_leaves_no_file(tmp_path, mirror, monkeyp
     monkeypatch.setattr(Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         data.large_faces(tmp_path)
-    assert not (tmp_path / "cartoon_faces" / "faces.npz").exists()
+    assert not list((tmp_path / "cartoon_faces").iterdir()), "not even half of it"
 
 
 def test_it_is_fetched_into_the_folder_of_the_digits(tmp_path, mirror, monkeypatch):
