@@ -17,7 +17,7 @@ CHAPTERS ?=
 ENVIRONMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lab labs grade bundle lint format colab-check clean
+.PHONY: help setup book pdf test lab labs grade bundle lint format colab-check clean
 
 help: ## say what can be made (this list)
 	@echo "usage: make TARGET [TORCH=cpu] [PYTHON=python3.12]"
@@ -32,6 +32,9 @@ setup: $(STAMP) ## make the environment (.venv) and install the course in it
 
 book: $(STAMP) ## execute every chapter and build the site, warnings as errors
 	@$(BIN)/python tools/build_book.py
+
+pdf: book ## print the book and each chapter to _build/pdf (needs a Chromium or Chrome)
+	@$(BIN)/python tools/build_pdf.py
 
 test: $(STAMP) ## lint, build the book, test the library, the notebooks and the pages
 	@$(BIN)/python tools/run_tests.py

@@ -1,93 +1,34 @@
 """A real browser for the tests of the built pages, and a server for it to read them from.
 
-Chromium comes from the variable CHROMIUM, the system, Playwright's own download, or, where it may
-be installed (root on Debian), Debian's package. Where there is none, the tests fail and say so.
+Chromium comes from where `tools/chromium.py` looks for it, or, where it may be installed (root on
+Debian), from Debian's package. Where there is none, the tests fail and say so.
 """
 
 import gzip
-import os
-import re
-import shutil
-import subprocess
-import tempfile
 import threading
 from contextlib import contextmanager
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import rules
 from playwright.sync_api import sync_playwright
 
+from tools import chromium as places
+from tools.chromium import installed_by_debian
+
 BUILT = rules.ROOT / "_build" / "html"
 PREFIX = "/autoencoders/"  # GitHub Pages serves the book below a folder: links must not leave it
 TEXT = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".txt", ".map", ".xml", ".md", ".ipynb"}
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # every other host is out of reach
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-WHAT_TO_DO = (
-    "No Chromium for the page tests: install one (apt-get install chromium, or playwright install "
-    "chromium), or set CHROMIUM to its path."
-)
-
-
-def works(path):
-    """Whether the program at `path` starts (a package's stub is there and does not)."""
-    try:
-        asked = subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
-
-
-def on_the_system():
-    return [*filter(None, map(shutil.which, NAMES)), MAC]
-
-
-def installed_by_debian():
-    """Installs Debian's package where that is allowed, and gives its path."""
-    release = Path("/etc/os-release")
-    debian = release.exists() and re.search(r"^ID=debian$", release.read_text(), re.M)
-    if not (debian and shutil.which("apt-get") and os.geteuid() == 0):
-        return []
-    import fcntl  # not on Windows, where nobody comes this far
-
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = "apt-get install -y --no-install-recommends chromium"
-    with (Path(tempfile.gettempdir()) / "autoencoders-chromium.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one run may come here at once
-        if not shutil.which("chromium"):
-            for command in ("apt-get update", install):
-                subprocess.run(
-                    command.split(), env=quiet, capture_output=True, timeout=600, check=False
-                )
-    return filter(None, [shutil.which("chromium")])
 
 
 def find_chromium(playwrights_own):
     """The path of a Chromium that starts; otherwise a failure in one line."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        if not works(named):
-            pytest.fail(f"CHROMIUM names {named}, which does not start.", pytrace=False)
-        return named
-    for source in (on_the_system, lambda: [playwrights_own], installed_by_debian):
-        for path in source():
-            if works(path):
-                return path
-    return pytest.fail(WHAT_TO_DO, pytrace=False)
+    try:
+        return places.find(playwrights_own, installed_by_debian)
+    except places.NoChromium as error:
+        return pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +36,7 @@ def chromium():
     """One browser for the session."""
     with sync_playwright() as playwright:
         path = find_chromium(playwright.chromium.executable_path)
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=places.FLAGS)
         yield browser
         browser.close()
 

@@ -484,7 +484,7 @@ def test_planted_style_is_found(tmp_path):
 
 def test_without_a_chromium_it_says_what_to_do(monkeypatch):
     monkeypatch.delenv("CHROMIUM", raising=False)
-    monkeypatch.setattr(machinery, "on_the_system", lambda: ["/nowhere/chromium"])
+    monkeypatch.setattr(machinery.places, "on_the_system", lambda: ["/nowhere/chromium"])
     monkeypatch.setattr(machinery, "installed_by_debian", list)
     with pytest.raises(pytest.fail.Exception, match="install") as raised:
         machinery.find_chromium("/nowhere/playwright")

@@ -24,6 +24,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tools import printed  # noqa: E402
+
 BUILD = ROOT / "_build"
 STATE = BUILD / "build_state.json"
 CACHES_KEPT = 3  # so that going back to a branch does not execute everything again
@@ -194,9 +199,12 @@ def main() -> int:
     took = time.perf_counter() - start
     if code:
         print(f"\nThe book did not build ({took:.0f} s): see above, or _build/build.log.")
-    else:
-        print(f"\nBuilt in {took:.0f} s. Open _build/html/index.html")
-    return code
+        return code
+    printed.place()
+    print(f"\nBuilt in {took:.0f} s. Open _build/html/index.html")
+    if stale := printed.stale():
+        print(f"{len(stale)} PDFs are missing or older than their pages: `make pdf` prints them.")
+    return 0
 
 
 if __name__ == "__main__":

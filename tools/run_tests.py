@@ -1,6 +1,6 @@
 """Test everything: `make test`.
 
-    .venv/bin/python tools/run_tests.py [lint] [book] [tests] [labs] [notebooks]
+    .venv/bin/python tools/run_tests.py [lint] [book] [pdf] [tests] [labs] [notebooks]
 
 Every step runs, also after one has failed, one after the other. The last line counts:
 `N passed, N failed` and, if there are any, `, N skipped`.
@@ -21,6 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from tools import chromium  # noqa: E402
+
 RESULTS = ROOT / "_build" / "test-results"
 CELL_TIMEOUT = 900  # seconds
 
@@ -86,6 +91,13 @@ def lint() -> Counts:
 def book() -> Counts:
     """The book, warnings as errors."""
     return one("tools.build_book")
+
+
+def pdf() -> Counts:
+    """The book and each chapter as a PDF, where their pages have changed."""
+    if "CHROMIUM" not in os.environ and not any(map(chromium.works, chromium.on_the_system())):
+        chromium.installed_by_debian()
+    return one("tools.build_pdf")
 
 
 def chapter_seconds() -> list[str]:
@@ -154,6 +166,7 @@ def notebooks() -> Counts:
 STEPS: dict[str, Callable[[], Counts]] = {
     "lint": lint,
     "book": book,
+    "pdf": pdf,
     "tests": tests,
     "labs": labs,
     "notebooks": notebooks,
