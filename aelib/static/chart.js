@@ -27,10 +27,10 @@ export function chart({ title, x, y, xTicks, yTicks, layers, log = "" }) {
     [across(at), down(height)].map((part) => tenth(SIDE * clamp(part, 0, 1))).join(" ");
 
   const field = make("div", { class: "aelib-chart-field" });
-  const points = drawn("svg", { class: "aelib-chart-points", focusable: "false", "aria-hidden": "true" }, ground(-1, "100%"));
+  const points = drawn("svg", { class: "aelib-chart-points", focusable: "false", "aria-hidden": "true" }, ground(-1, -1, "100%", "100%"));
   const [zero, ...paths] = ["zero", ...layers].map((name) => drawn("path", { class: `aelib-${name}` }));
   field.append(drawn("svg", { class: "aelib-chart-curves", viewBox: `0 0 ${SIDE} ${SIDE}`, preserveAspectRatio: "none",
-    focusable: "false", "aria-hidden": "true" }, ground(-2 * SIDE, 5 * SIDE), zero, ...paths));
+    focusable: "false", "aria-hidden": "true" }, ground(0, -2 * SIDE, SIDE, 5 * SIDE), zero, ...paths));
   zero.setAttribute("d", `M${spot(x[0], 0)}L${spot(x[1], 0)}`);
   const ticks = [
     ...xTicks.map((v) => make("span", { class: "aelib-tick-x", style: `left:${percent(across(v))}` }, tick(v))),

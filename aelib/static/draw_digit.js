@@ -35,7 +35,7 @@ function render({ model, el }) {
   const paper = pad({ label: "A pad to draw a digit on", change: (strokes) => later(() => look(digitOf(strokes))) });
   const cloud = make("canvas", { "aria-hidden": "true" });
   const rounds = ["aelib-digit-hold", "aelib-digit-edge", "aelib-digit-ring"].map((name) => drawn("circle", { class: name }));
-  const ring = drawn("svg", { "aria-hidden": "true", focusable: "false" }, ground(0, "100%"), ...rounds);
+  const ring = drawn("svg", { "aria-hidden": "true", focusable: "false" }, ground(0, 0, "100%", "100%"), ...rounds);
   const middles = Object.entries(model.get("middles")).map(([k, [x, y]]) =>
     make("b", { style: `left:${100 * rank(0, x)}%;top:${100 - 100 * rank(1, y)}%` }, k));
   const map = make("div", { class: "aelib-digit-map", "aria-hidden": "true" }, cloud, ...middles, ring);

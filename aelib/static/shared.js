@@ -34,8 +34,7 @@ export function drawn(tag, attributes = {}, ...children) {
 
 // What is seen through, and covers all that moves above it: what is painted keeps its bounds. Where they
 // change, Chromium sorts the layers of all the page anew, which takes longer than all else in a frame.
-export const ground = (start, side) =>
-  drawn("rect", { class: "aelib-ground", x: start, y: start, width: side, height: side });
+export const ground = (x, y, width, height) => drawn("rect", { class: "aelib-ground", x, y, width, height });
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
