@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "benchmarks" / "results" / "widgets.json"
 MOVES = 120
-# what is moved over: a chart, a pad to draw on, else the first slider
+# what is moved over: a chart, a pad to draw on or a slider; the first one that does something
 HANDLES = ".aelib-chart-field, .aelib-pad, .aelib-live input[type=range]"
 WATCH = """() => {
   window.waits = [];
@@ -43,19 +43,39 @@ WATCH = """() => {
   }), true);
 }"""
 
+# what a widget shows: its words, its drawings and its pictures
+LOOK = """(handle) => {
+  const root = handle.closest(".aelib-live");
+  const pictures = [...root.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL());
+  return root.innerHTML + pictures.join();
+}"""
 
-def drag(page: Page, box: dict[str, float]) -> list[float]:
+
+def drag(page: Page, box: dict[str, float], moves: int = MOVES) -> list[float]:
     """Move the pressed pointer to and fro inside a box; return the wait of each frame, in ms."""
     page.evaluate("window.waits = []")
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.3 * box["width"], y)
     page.mouse.down()
-    for k in range(MOVES):
+    for k in range(moves):
         part = 0.3 + 0.4 * abs((k / 30) % 2 - 1)
         page.mouse.move(box["x"] + part * box["width"], y)
     page.mouse.up()
     page.wait_for_timeout(200)
     return page.evaluate("window.waits")
+
+
+def reacting(page: Page) -> dict[str, float]:
+    """Return the box of the first handle whose widget shows something else after a move over it."""
+    for handle in page.locator(HANDLES).all():
+        handle.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        box = handle.bounding_box()
+        before = handle.evaluate(LOOK)
+        drag(page, box, moves=20)
+        if handle.evaluate(LOOK) != before:
+            return box
+    raise RuntimeError(f"{page.url}: nothing moves with the pointer; HANDLES names no handle")
 
 
 def measure(browser: Browser, address: str) -> dict[str, Any] | None:
@@ -64,13 +84,10 @@ def measure(browser: Browser, address: str) -> dict[str, Any] | None:
     try:
         page.goto(address, wait_until="load")
         page.wait_for_load_state("networkidle")
-        handle = page.locator(HANDLES).first
-        if not handle.count():
+        if not page.locator(HANDLES).count():
             return None
         page.evaluate(WATCH)
-        handle.scroll_into_view_if_needed()
-        page.wait_for_timeout(300)
-        with_it, box = [], handle.bounding_box()
+        with_it, box = [], reacting(page)
         beside, margin = [], {"x": 2.0, "y": 300.0, "width": 40.0, "height": 200.0}
         for _ in range(3):  # in turns, so that a slow moment falls on both
             beside += drag(page, margin)

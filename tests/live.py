@@ -181,6 +181,21 @@ def stroke(page, *points):
     settle(page)
 
 
+def percent(drawn, field):
+    """Where the middle of something drawn is on its field, in percent from the left and the top."""
+    return drawn.evaluate(
+        """(e, field) => {
+          const [at, area] = [e.getBoundingClientRect(), e.closest(field)];
+          const box = area.getBoundingClientRect();
+          return [
+            (100 * (at.x + at.width / 2 - box.x - area.clientLeft)) / area.clientWidth,
+            (100 * (at.y + at.height / 2 - box.y - area.clientTop)) / area.clientHeight,
+          ];
+        }""",
+        field,
+    )
+
+
 def table(page):
     """The numbers of the widget's table, by the words at the head of the row."""
     rows = page.locator(".aelib-live tbody tr").all()

@@ -240,13 +240,10 @@ def test_points_are_on_their_curves(page):
     put(page, target=0.8, prediction=0.35)
     for k, (low, high) in enumerate([(0, 5), (-10, 10), (-1, 1)]):
         field = page.locator(".aelib-chart-field").nth(k)
-        box = field.evaluate("(e) => [e.clientWidth, e.clientHeight]")
         for name, key in (("squared error", "squared"), ("cross-entropy", "entropy")):
-            dot = field.locator(f".aelib-dot-{key}").evaluate(
-                "(e) => [e.offsetLeft + 7, e.offsetTop + 7]"
-            )
+            dot = live.percent(field.locator(f".aelib-dot-{key} rect"), ".aelib-chart-field")
             height = (high - pixel_by_torch(0.8, 0.35)[name][k]) / (high - low)
-            assert dot == pytest.approx([0.35 * box[0], height * box[1]], abs=1.5)
+            assert dot == pytest.approx([35, 100 * height], abs=1)
             near = field.locator(f".aelib-line-{key}").evaluate(
                 """(path, x) => { const d = path.getAttribute("d").slice(1).split("L").map((t) => t.split(" ").map(Number));
                 return d.reduce((a, b) => (Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a)); }""",

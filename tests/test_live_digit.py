@@ -246,9 +246,7 @@ def test_the_point_is_dragged(page):
         expected = [np.interp(v, part, knots) for v, knots in zip((x, y), state["knots"])]
         steps = [4 * np.diff(knots).max() / 10 for knots in state["knots"]]
         assert (np.abs(np.array(code_of(page)) - expected) < steps).all()
-        ring = page.locator(".aelib-digit-ring").evaluate(
-            "(e) => [parseFloat(e.style.left), parseFloat(e.style.top)]"
-        )
+        ring = live.percent(page.locator(".aelib-digit-ring"), ".aelib-digit-map")
         assert ring == pytest.approx([100 * x, 100 - 100 * y], abs=1)
         drawn = live.run_packed(state["decoder"], np.array([code_of(page)])).reshape(28, 28)
         np.testing.assert_allclose(live.pixels(page, "What the decoder draws"), drawn, atol=0.003)

@@ -197,15 +197,13 @@ def test_the_chart_is_dragged_and_its_points_are_on_their_curves(page, models):
     assert at(page)[0] == 1
     live.drag(page, spot(5), spot(9))
     for name in ("pca", "auto"):
-        dot = page.locator(f".aelib-dot-{name}").evaluate(
-            "(e) => [parseFloat(e.style.left), parseFloat(e.style.top)]"
-        )
+        dot = live.percent(page.locator(f".aelib-dot-{name} rect"), ".aelib-chart-field")
         line = page.locator(f".aelib-one-{name}").evaluate(
             "(e) => e.getAttribute('d').slice(1).split('L').map((t) => t.split(' ').map(Number))"
         )
         on_line = min(line, key=lambda point: abs(point[0] - 10 * dot[0]))
-        assert [v / 10 for v in on_line] == pytest.approx(dot, abs=0.1)
-        assert dot[0] == pytest.approx(100 * np.log(9) / np.log(64), abs=0.01)
+        assert [v / 10 for v in on_line] == pytest.approx(dot, abs=0.5)
+        assert dot[0] == pytest.approx(100 * np.log(9) / np.log(64), abs=0.2)
 
 
 @live.on_a_phone

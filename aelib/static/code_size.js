@@ -1,7 +1,7 @@
 // One test digit, rebuilt by PCA and by an autoencoder from a code of the size that is chosen.
 // The interface is anywidget's. Python's `CodeSize` says what the entries of the model are.
 
-import { bytes, choice, clamp, drag, floats, grid, live, make, number, onceAFrame, slider, voice } from "./shared.js";
+import { bytes, choice, clamp, drag, floats, grid, live, make, number, onceAFrame, slider, voice, write } from "./shared.js";
 import { chart, dotAt } from "./chart.js";
 import { network } from "./mlp.js";
 import { screen } from "./screen.js";
@@ -70,15 +70,14 @@ function render({ model, el }) {
     screens[0].show(images.subarray(PIXELS * i, PIXELS * (i + 1)));
     screens[1].show(decode(code));
     screens[2].show(taken && kind.pictures.subarray(start, start + PIXELS));
-    captions[0].textContent = "test digit";
-    captions[1].textContent = `PCA, ${at.size}`;
-    captions[2].textContent = taken ? `autoencoder, ${taken}` : "autoencoder: none";
+    const words = ["test digit", `PCA, ${at.size}`, taken ? `autoencoder, ${taken}` : "autoencoder: none"];
+    captions.forEach((caption, k) => write(caption, words[k]));
     const values = [
       [at.size, pca.errors[i][at.size - 1], pca.test[at.size - 1]],
       taken ? [taken, kind.errors[which][i], kind.test[which]] : [],
     ];
     cells.forEach((row, k) => row.forEach((cell, j) =>
-      (cell.textContent = values[k].length ? number(values[k][j], j ? 2 : 0) : "\u2013")));
+      write(cell, values[k].length ? number(values[k][j], j ? 2 : 0) : "\u2013")));
 
     const line = (errors, along = sizes) => errors.map((error, k) => [along[k], error]);
     const one = kind.errors.map((errors) => errors[i]);
@@ -89,14 +88,14 @@ function render({ model, el }) {
     field.lines(6, line(one, kind.sizes).map(dotAt));
     marks.forEach((mark, k) => {
       const dot = mark(...(values[k].length ? values[k] : [1, ends[0]]));
-      dot.hidden = !values[k].length;
+      dot.toggleAttribute("hidden", !values[k].length);
     });
 
     const trained = kind.sizes.length > 1 ? `${kind.sizes.slice(0, -1).join(", ")} and ${kind.sizes.at(-1)}` : kind.sizes[0];
     const held = taken === at.size ? "" : `No ${kind.name} was trained with ${at.size}, only with ${trained}. `;
     const needs = taken ? `To do as well as the autoencoder with ${taken}, PCA needs ${enough(kind.needs[which][i])} numbers `
       + `for this digit and ${enough(kind["test needs"][which])} for the test set.` : "";
-    told.textContent = held + needs;
+    write(told, held + needs);
     size.set(at.size);
     Object.assign(root.dataset, at, { taken: taken ?? "" });
     say(`Digit ${labels[i]}. PCA with ${at.size}: squared error ${number(values[0][1], 1)}. `

@@ -31,12 +31,12 @@ function transposed(packed) { // weights by place in the window, input and outpu
   const { whole, scale, shift } = read(packed);
   const { inputs, kernel, stride, padding } = packed;
   const outputs = scale.length;
-  const taps = whole.map((weight, i) => weight * scale[i % outputs]);
+  const taps = Float64Array.from(whole, (weight, i) => weight * scale[i % outputs]); // the loop is quicker without turning 32 bits into 64
   return (x) => {
     const side = Math.sqrt(x.length / inputs);
     const wide = (side - 1) * stride - 2 * padding + kernel;
     const row = inputs + 3; // of what a pixel hands on: after a ReLU every second input is 0
-    const [values, places] = [new Float32Array(side * side * row), new Int32Array(side * side * row)];
+    const [values, places] = [new Float64Array(side * side * row), new Int32Array(side * side * row)];
     const counts = Int32Array.from({ length: side * side }, (_, i) => {
       let count = 0;
       for (let k = 0; k < inputs; k++) {
@@ -47,7 +47,7 @@ function transposed(packed) { // weights by place in the window, input and outpu
       }
       return count;
     });
-    const y = new Float32Array(wide * wide * outputs);
+    const y = new Float64Array(wide * wide * outputs);
     for (let i = 0; i < y.length; i += outputs) y.set(shift, i);
     for (let tap = 0; tap < kernel * kernel; tap++) {
       const [down, across, first] = [Math.floor(tap / kernel) - padding, (tap % kernel) - padding, tap * inputs * outputs];
@@ -65,7 +65,7 @@ function transposed(packed) { // weights by place in the window, input and outpu
         }
       }
     }
-    return y;
+    return Float32Array.from(y);
   };
 }
 

@@ -1,7 +1,7 @@
 // A digit, Gaussian noise on it, and what a denoiser makes of it; or noise alone.
 // The interface is anywidget's. Python's `Denoise` says what the entries of the model are.
 
-import { bytes, grid, live, make, number, onceAFrame, slider, voice } from "./shared.js";
+import { bytes, grid, live, make, number, onceAFrame, slider, voice, write } from "./shared.js";
 import { SIDE, digitOf, pad } from "./draw.js";
 import { captioned, picker, squaredError } from "./digits.js";
 import { network } from "./mlp.js";
@@ -95,8 +95,8 @@ function render({ model, el }) {
     level.set(at.sigma);
     often.set(at.rounds);
     const errors = [noisy, mended].map((pixels) => squaredError(pixels, clean));
-    cells.forEach((row, i) => [row[0].textContent, row[1].textContent] = [number(errors[i], 1), decibels(errors[i])]);
-    told.textContent = words(mended, ...errors);
+    cells.forEach((row, i) => [number(errors[i], 1), decibels(errors[i])].forEach((text, k) => write(row[k], text)));
+    write(told, words(mended, ...errors));
     Object.assign(root.dataset, { seed: at.seed, sigma: at.sigma, rounds: at.rounds, empty: !at.clean });
     const numbers = names.map((name, i) => `${name}: squared error ${number(errors[i], 1)}, ${decibels(errors[i])} decibels`);
     voiced.say(`${told.textContent} ${numbers.join("; ")}.`);

@@ -1,7 +1,7 @@
 // Draw a digit: its code among the codes of test digits, and what the decoder makes of the code.
 // The interface is anywidget's. Python's `DrawDigit` says what the entries of the model are.
 
-import { bytes, clamp, drag, live, make, number, onceAFrame, sixteenBits, slider, voice } from "./shared.js";
+import { bytes, clamp, drag, drawn, ground, live, make, number, onceAFrame, sixteenBits, slider, voice, write } from "./shared.js";
 import { digitOf, pad } from "./draw.js";
 import { captioned, picker, squaredError } from "./digits.js";
 import { network } from "./mlp.js";
@@ -34,7 +34,8 @@ function render({ model, el }) {
   const made = screen("What the decoder draws from the code");
   const paper = pad({ label: "A pad to draw a digit on", change: (strokes) => later(() => look(digitOf(strokes))) });
   const cloud = make("canvas", { "aria-hidden": "true" });
-  const ring = make("i", { class: "aelib-digit-ring" });
+  const rounds = ["aelib-digit-hold", "aelib-digit-edge", "aelib-digit-ring"].map((name) => drawn("circle", { class: name }));
+  const ring = drawn("svg", { "aria-hidden": "true", focusable: "false" }, ground(0, 0, "100%", "100%"), ...rounds);
   const middles = Object.entries(model.get("middles")).map(([k, [x, y]]) =>
     make("b", { style: `left:${100 * rank(0, x)}%;top:${100 - 100 * rank(1, y)}%` }, k));
   const map = make("div", { class: "aelib-digit-map", "aria-hidden": "true" }, cloud, ...middles, ring);
@@ -76,14 +77,17 @@ function render({ model, el }) {
     const pixels = decode(Float32Array.from(code));
     made.show(pixels);
     const [x, y] = code.map((value, axis) => rank(axis, value));
-    Object.assign(ring.style, { left: `${100 * x}%`, top: `${100 - 100 * y}%` });
+    for (const one of rounds) {
+      one.setAttribute("cx", `${100 * x}%`);
+      one.setAttribute("cy", `${100 - 100 * y}%`);
+    }
     sliders.forEach((one, axis) => one.set([x, y][axis], number(code[axis], 2)));
     const [most, votes] = neighbours();
     const numbers = `Code (${number(code[0], 2)}, ${number(code[1], 2)})`;
     const alike = votes > 1 ? `${votes} are ${most}s` : `1 is a ${most}`;
     const near = `Of the ${NEAR} test digits with the nearest codes, ${alike}.`;
     const error = input && `Squared error ${number(squaredError(input, pixels), 1)}.`;
-    told.textContent = `${numbers}. ${near} ${error ?? "The code was set by hand; no drawing belongs to it."}`;
+    write(told, `${numbers}. ${near} ${error ?? "The code was set by hand; no drawing belongs to it."}`);
     root.dataset.code = code.join(" ");
     voiced.say(told.textContent);
   }
@@ -92,7 +96,7 @@ function render({ model, el }) {
     seen.show(pixels);
     if (pixels) code = [...encode(pixels)];
     if (pixels) show();
-    else told.textContent = "Draw a digit, take one, or move the ring on the map.";
+    else write(told, "Draw a digit, take one, or move the ring on the map.");
   }
   function walk(to) { // the code is set by hand
     code = to;

@@ -1,7 +1,7 @@
 // A walk among faces: from one code to another, and along directions that labels have given.
 // The interface is anywidget's. Python's `FaceWalk` says what the entries of the model are.
 
-import { choice, clamp, drag, floats, live, make, number, onceAFrame, rowsOf, slider, voice } from "./shared.js";
+import { choice, clamp, drag, floats, live, make, number, onceAFrame, rowsOf, slider, voice, write } from "./shared.js";
 import { grown } from "./conv.js";
 import { normal, random } from "./noise.js";
 import { screen } from "./screen.js";
@@ -93,8 +93,8 @@ function render({ model, el }) {
     main.show(pixels);
     bar.set(part);
     sliders.forEach((one, i) => one.set(steps[i]));
-    told.textContent = `Length of the code ${number(length(z), 2)}, where draws of the prior have about ` +
-      `${number(Math.sqrt(size), 0)}. Sharpness ${number(sharpness(pixels, side), 0)} levels a pixel.`;
+    write(told, `Length of the code ${number(length(z), 2)}, where draws of the prior have about ` +
+      `${number(Math.sqrt(size), 0)}. Sharpness ${number(sharpness(pixels, side), 0)} levels a pixel.`);
     const added = names.map((name, i) => steps[i] && `${name} ${number(steps[i], 2)} steps`).filter(Boolean);
     say([`${number(100 * part, 0)} percent of the way from A to B, ${WAYS[sphere]}`, ...added].join(", ") + `. ${told.textContent}`);
     told.parentElement.dataset.code = z.join(" ");

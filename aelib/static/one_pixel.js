@@ -1,7 +1,7 @@
 // One pixel: a target, a prediction, what the two losses charge for it, and how hard they pull.
 // The interface is anywidget's. Python's `OnePixel` says what the entries of the model are.
 
-import { clamp, drag, grid, live, make, number, slider, voice } from "./shared.js";
+import { clamp, drag, grid, live, make, number, slider, voice, write } from "./shared.js";
 import { chart } from "./chart.js";
 
 const NAMES = ["squared error", "cross-entropy"];
@@ -58,7 +58,7 @@ function render({ model, el }) {
     const now = pixel(at.target, at.prediction);
     now.forEach((values, i) => values.forEach((value, k) => {
       dots[k][i](at.prediction, value);
-      cells[i][k].textContent = number(value, 3);
+      write(cells[i][k], number(value, 3));
     }));
     sliders[0].set(at.target);
     sliders[1].set(at.prediction);

@@ -24,6 +24,18 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// An element of a drawing.
+export function drawn(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+// What is seen through, and covers all that moves above it: what is painted keeps its bounds. Where they
+// change, Chromium sorts the layers of all the page anew, which takes longer than all else in a frame.
+export const ground = (x, y, width, height) => drawn("rect", { class: "aelib-ground", x, y, width, height });
+
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 // A number with so many digits after the point, and a minus sign as it is printed.
@@ -32,15 +44,22 @@ export function number(value, digits) {
   return Number(text) ? text.replace("-", "\u2212") : text.replace("-", "");
 }
 
+// Puts a text into an element; says whether there was another one. What is the same is not laid out again.
+export function write(element, text) {
+  const other = element.textContent !== text;
+  if (other && element.firstChild) element.firstChild.data = text;
+  else if (other) element.textContent = text;
+  return other;
+}
+
 // A named slider with its value beside it. `set` moves it and `change` hears what the reader does.
 export function slider({ name, label, low, high, step, digits, words = (value) => number(value, digits), change }) {
   const input = make("input", { type: "range", min: low, max: high, step, "aria-label": label ?? name });
   const shown = make("span", { class: "aelib-slider-value", "aria-hidden": "true" });
   const row = make("label", { class: "aelib-slider" }, make("span", { "aria-hidden": "true" }, name), input, shown);
   const set = (value, text = words(value)) => {
-    input.value = value;
-    shown.textContent = text;
-    input.setAttribute("aria-valuetext", shown.textContent);
+    if (input.valueAsNumber !== value) input.value = value;
+    if (write(shown, text)) input.setAttribute("aria-valuetext", text);
   };
   input.addEventListener("input", () => change(input.valueAsNumber));
   return { row, input, set };

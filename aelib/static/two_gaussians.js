@@ -1,7 +1,7 @@
 // Two Gaussians q and p: where they overlap, and what each costs who believes in the other.
 // The interface is anywidget's. Python's `TwoGaussians` says what the entries of the model are.
 
-import { choice, clamp, drag, grid, live, make, number, slider, voice } from "./shared.js";
+import { choice, clamp, drag, drawn, grid, live, make, number, slider, voice, write } from "./shared.js";
 import { chart } from "./chart.js";
 
 const [FAR, NARROW, WIDE] = [4, 0.3, 3]; // the mean is at most so far from 0; the spread's limits
@@ -9,9 +9,14 @@ const PIECES = 4000; // of an integral
 const LAYERS = ["adds", "takes", "line-p", "line-q"];
 const WAYS = ["KL(q ‖ p)", "KL(p ‖ q)"];
 
-const logDensity = (z, { mean, spread }) =>
-  -0.5 * ((z - mean) / spread) ** 2 - Math.log(spread) - 0.5 * Math.log(2 * Math.PI);
-const density = (z, normal) => Math.exp(logDensity(z, normal));
+function logDensity({ mean, spread }) { // as a function of z
+  const top = -Math.log(spread) - 0.5 * Math.log(2 * Math.PI);
+  return (z) => top - 0.5 * ((z - mean) / spread) ** 2;
+}
+function density(normal) {
+  const log = logDensity(normal);
+  return (z) => Math.exp(log(z));
+}
 
 // KL(q ‖ p) in nats, in closed form
 export function divergence(q, p) {
@@ -19,10 +24,13 @@ export function divergence(q, p) {
   return 0.5 * (ratio ** 2 + apart ** 2 - 1) - Math.log(ratio);
 }
 
-// q log q/p, the integral of which that is
-export function integrand(z, q, p) {
-  const log = logDensity(z, q);
-  return Math.exp(log) * (log - logDensity(z, p));
+// q log q/p, the integral of which that is, as a function of z
+export function integrand(q, p) {
+  const [first, second] = [q, p].map(logDensity);
+  return (z) => {
+    const log = first(z);
+    return Math.exp(log) * (log - second(z));
+  };
 }
 
 function integral(of, low, high) { // by the trapezoid rule; all that is integrated here ends at 0
@@ -35,9 +43,10 @@ function integral(of, low, high) { // by the trapezoid rule; all that is integra
 // [what adds to KL(q ‖ p), what takes away from it]
 export function parts(q, p) {
   const [low, step] = [q.mean - 9 * q.spread, (18 * q.spread) / PIECES];
+  const of = integrand(q, p);
   let [adds, takes] = [0, 0];
   for (let i = 0; i <= PIECES; i++) { // one round for both; the half weights would fall on ends that are 0
-    const value = integrand(low + i * step, q, p);
+    const value = of(low + i * step);
     if (value > 0) adds += value;
     else takes += value;
   }
@@ -48,7 +57,8 @@ export function parts(q, p) {
 export function overlap(q, p) {
   const low = Math.min(q.mean - 9 * q.spread, p.mean - 9 * p.spread);
   const high = Math.max(q.mean + 9 * q.spread, p.mean + 9 * p.spread);
-  return integral((z) => Math.min(density(z, q), density(z, p)), low, high);
+  const [first, second] = [q, p].map(logDensity);
+  return integral((z) => Math.exp(Math.min(first(z), second(z))), low, high);
 }
 
 function render({ model, el }) {
@@ -60,7 +70,9 @@ function render({ model, el }) {
     title: "density; shaded: what the integral adds up", x: [-6, 6], y: [-0.5, 1.4],
     xTicks: [-6, -4, -2, 0, 2, 4, 6], yTicks: [-0.5, 0, 0.5, 1], layers: LAYERS,
   });
-  const grips = { q: field.point("dot-q"), p: field.point("dot-p") };
+  const grip = (name, dx) => // with a wide edge for a finger, and its name beside it
+    field.point(`dot-${name}`, drawn("rect", { class: "aelib-grip" }), drawn("text", { dx, dy: 5 }, name));
+  const grips = { q: grip("q", 17), p: grip("p", -13) };
   const sliders = {};
   const rows = ["q", "p"].flatMap((name) => [
     ["mean", "μ", "mean", -FAR, FAR], ["spread", "σ", "standard deviation", NARROW, WIDE],
@@ -87,11 +99,11 @@ function render({ model, el }) {
 
   const peak = ({ spread }) => 1 / (spread * Math.sqrt(2 * Math.PI));
   function paint() {
-    const [first, second] = way ? [at.p, at.q] : [at.q, at.p];
-    field.curve(0, (z) => Math.max(integrand(z, first, second), 0), 0);
-    field.curve(1, (z) => Math.min(integrand(z, first, second), 0), 0);
-    field.curve(2, (z) => density(z, at.p));
-    field.curve(3, (z) => density(z, at.q));
+    const part = way ? integrand(at.p, at.q) : integrand(at.q, at.p);
+    field.curve(0, (z) => Math.max(part(z), 0), 0);
+    field.curve(1, (z) => Math.min(part(z), 0), 0);
+    field.curve(2, density(at.p));
+    field.curve(3, density(at.q));
     root.dataset.way = way;
   }
   function move(name, change) {
@@ -103,9 +115,9 @@ function render({ model, el }) {
     paint();
     const both = [[at.q, at.p], [at.p, at.q]];
     both.forEach(([first, second], i) => [...parts(first, second), divergence(first, second)].forEach(
-      (value, k) => (cells[i][k].textContent = number(value, 3))));
+      (value, k) => write(cells[i][k], number(value, 3))));
     const share = overlap(at.q, at.p);
-    common.textContent = number(share, 3);
+    write(common, number(share, 3));
     say(`${WAYS.map((words, i) => `${words.replace("‖", "from")} ${number(divergence(...both[i]), 3)} nats`).join(", ")}, `
       + `overlap ${number(share, 2)}.`);
   }
