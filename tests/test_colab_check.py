@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -237,7 +238,10 @@ def run(cells):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     with colab_check.nowhere() as (folder, home):
         env = colab_check.variables(Path(sys.executable), home, WORD="given")
-        return notebook, colab_check.execute(notebook, Path(sys.executable), folder, env), home
+        # in a thread of its own: a test with a browser leaves an event loop in this one
+        with ThreadPoolExecutor(1) as pool:
+            arguments = notebook, Path(sys.executable), folder, env
+            return notebook, pool.submit(colab_check.execute, *arguments).result(), home
 
 
 def test_a_cell_that_fails_is_named_with_its_traceback():

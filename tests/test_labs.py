@@ -34,7 +34,7 @@ def notebook(lab):
     return nbformat.read(labs.source(lab), as_version=4)
 
 
-def tests_of(cells):
+def graded_tests(cells):
     return [c for c in cells if about(c).get("grade") and not about(c).get("solution")]
 
 
@@ -73,7 +73,7 @@ def test_it_begins_with_the_setup_cell(lab):
 @pytest.mark.parametrize("lab", LABS)
 def test_its_points(lab):
     cells = notebook(lab).cells
-    assert sum(about(c)["points"] for c in tests_of(cells)) == 15
+    assert sum(about(c)["points"] for c in graded_tests(cells)) == 15
     by_hand = [c for c in cells if about(c).get("grade") and about(c).get("solution")]
     assert [about(c)["points"] for c in by_hand] == [5]
     assert cells[-1] is by_hand[0]
@@ -98,7 +98,7 @@ def test_its_cells_have_names_of_their_own(lab):
 @pytest.mark.parametrize("lab", LABS)
 def test_its_parts_are_answer_and_test(lab):
     cells = notebook(lab).cells
-    tests = tests_of(cells)
+    tests = graded_tests(cells)
     assert 4 <= len(tests) <= 8
     for test in tests:
         visible = test.source.split("### BEGIN HIDDEN TESTS")[0]
@@ -150,7 +150,7 @@ def test_its_wrong_answers(lab):
     cells = {name_of(c): c for c in notebook(lab).cells}
     for one in wrong:
         assert about(cells[one.cell])["solution"]
-        assert cells[one.fails] in tests_of(cells.values())
+        assert cells[one.fails] in graded_tests(cells.values())
         assert len(one.says) >= 8, f"{one.name}: the hint must name the mistake"
 
 
@@ -245,7 +245,6 @@ def test_a_good_lab_is_proven(folder):
 
 def test_what_is_wrong_with_a_lab_is_said(folder):
     def spoil(cells):
-        cells["double"].source = "def double(x):\n    return 2 * x"  # no blank
         cells["test-answer"].source += "\nimport warnings; warnings.warn('old')"
         cells["test-double"].source = cells["test-double"].source.replace("-6", "-7")
 
@@ -256,9 +255,16 @@ def test_what_is_wrong_with_a_lab_is_said(folder):
     assert run.returncode == 1
     said = run.stdout
     assert "test-double failed: Unmet" in said  # the solution
-    assert "“Write your answer” is missing" in said  # as a student
     assert "test-answer must fail; it stopped in test-double" in said
-    assert "4 failed" in said.splitlines()[-1]
+    assert said.splitlines()[-1] == "2 passed, 2 failed"
+
+
+def test_a_lab_that_stops_before_its_first_blank(folder):
+    change(folder, lambda cells: cells["imports"].update(source="raise OSError('no data here')"))
+    said = tool("labs", folder).stdout
+    assert "it must stop in double or test-double; it stopped in imports" in said
+    assert "“Write your answer” is missing in: OSError: no data here" in said
+    assert said.splitlines()[-1] == "0 passed, 4 failed"
 
 
 def test_a_warning_in_a_test_is_found(folder):
@@ -436,19 +442,18 @@ def test_a_second_run_grades_what_has_changed(graded):
     assert {row["student"]: row["points"] for row in table} == {"good": "3", "squares": "2"}
 
 
-def test_nothing_is_graded_where_the_solution_fails(folder, tmp_path):
+def test_nothing_is_graded_where_the_solution_fails(folder, tmp_path_factory):
     change(
         folder, lambda cells: cells["test-answer"].update(source="raise OSError('no data here')")
     )
-    came = tmp_path / "came"
-    came.mkdir()
+    came, place = tmp_path_factory.mktemp("came"), tmp_path_factory.mktemp("class")
     nbformat.write(small_lab(), came / "ada.ipynb")
-    run = tool("grade", folder, "99", came, "--into", tmp_path / "class")
+    run = tool("grade", folder, "99", came, "--into", place)
     assert run.returncode == 1
     assert (
         "The solution itself does not pass here, so nothing was graded: test-answer" in run.stderr
     )
-    assert not (tmp_path / "class" / "results").exists()
+    assert not (place / "results").exists()
 
 
 @pytest.mark.parametrize(

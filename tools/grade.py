@@ -306,6 +306,7 @@ def rehearse(lab: str) -> None:
         place = Path(folder) / "class"
         solved = Submission("solution", labs.source(lab))
         take_in(solved, lab, place / "submitted" / "solution" / lab / f"lab_{lab}.ipynb")
+        solved.notes.clear()  # its tests have hidden parts, which a student's do not
         open_class(lab, place)
         ((_, problem),) = run_all(lab, place, [solved], 1)
         maxima, _ = maximum(lab)
@@ -313,7 +314,7 @@ def rehearse(lab: str) -> None:
         look_up(solved, lab, place, maxima)
     lost = [name for name in maxima if solved.points[name] < maxima[name]]
     if lost:
-        reason = "; ".join(filter(None, [solved.problem, *solved.notes])) or ", ".join(lost)
+        reason = "; ".join(filter(None, [", ".join(lost), solved.problem, *solved.notes]))
         raise RuntimeError(
             f"The solution itself does not pass here, so nothing was graded: {reason}"
         )

@@ -23,6 +23,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -152,7 +153,7 @@ def execute(lab: str, what: str, notebook: Any) -> tuple[Ended, Any]:
             resources={"metadata": {"path": folder}},
         )
         try:
-            client.execute()
+            client.execute(stderr=subprocess.DEVNULL)  # the kernel's own remarks
         except CellExecutionError as error:
             failed = [
                 cell

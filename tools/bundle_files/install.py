@@ -142,7 +142,7 @@ def check_room(known):
         stop(
             "Windows allows paths of 259 characters, and this folder's own takes too many:",
             str(HERE),
-            "Move it to a short one, such as C:\\course, and run this again.",
+            "Move it to a short one, right below the drive, and run this again.",
         )
 
 
