@@ -366,10 +366,7 @@ def run_all(
     lab: str, place: Path, waiting: list[Submission], jobs: int
 ) -> Iterator[tuple[Submission, str]]:
     """Grade in several processes; yield each submission with what went wrong, as it ends."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // jobs))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, labs.cores() // jobs))
     context = multiprocessing.get_context("spawn")
     with context.Pool(jobs, begin_worker, (context.Lock(),), maxtasksperchild=1) as pool:
         results = [(one, pool.apply_async(autograde, (lab, place, one.student))) for one in waiting]

@@ -246,11 +246,17 @@ def runs(labs: list[str]) -> Iterator[tuple[Callable[..., Ended], tuple[Any, ...
             yield run_wrong, (lab, wrong)
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def prove(labs: list[str]) -> list[Ended]:
     """Run them all, one process a core, and report each as it ends."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = max(1, min(cores or 1, 4))
-    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str((cores or 1) // workers))
+    workers = min(cores(), 4)
+    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", str(cores() // workers))
     os.environ |= {"TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
     for name in IMPORTED:
         importlib.import_module(name)

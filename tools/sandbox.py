@@ -186,6 +186,14 @@ def size_of(folder: Path) -> int:
     return total
 
 
+def runs(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that is only waited for has."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def descendants() -> list[psutil.Process]:
     """Return every process below this one."""
     return psutil.Process().children(recursive=True)
@@ -200,7 +208,7 @@ def adopt_orphans() -> None:
 def kill_descendants() -> None:
     """End every process below this one, also those that are started meanwhile."""
     for _ in range(100):
-        family = [p for p in descendants() if p.status() != psutil.STATUS_ZOMBIE]
+        family = [p for p in descendants() if runs(p)]
         if not family:
             return
         for process in family:
